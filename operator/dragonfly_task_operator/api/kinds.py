@@ -1,0 +1,79 @@
+"""The kinds: their names, their models and their columns in `kubectl get`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dragonfly_task_operator.api.specs import Spec, TaskDeletionSpec, TaskSearchSpec
+
+CATEGORY = "dragonfly-tasks"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A printer column. `wide`: only with `-o wide`."""
+
+    name: str
+    json_path: str
+    type: str = "string"
+    wide: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A custom resource of this API."""
+
+    name: str
+    plural: str
+    short_name: str
+    spec: type[Spec]
+    columns: Sequence[Column]
+
+    @property
+    def singular(self) -> str:
+        """The lower-case name that kubectl accepts."""
+        return self.name.lower()
+
+
+def _of_succeeded(name: str, field: str, *, wide: bool = False) -> Column:
+    return Column(name, f'.status.conditions[?(@.type=="Succeeded")].{field}', wide=wide)
+
+
+TASK_SEARCH = Kind(
+    name="TaskSearch",
+    plural="tasksearches",
+    short_name="tsearch",
+    spec=TaskSearchSpec,
+    columns=(
+        _of_succeeded("Succeeded", "status"),
+        _of_succeeded("Reason", "reason"),
+        Column("Caching", ".status.peers.caching", "integer"),
+        Column("Peers", ".status.peers.total", "integer"),
+        Column("Unreachable", ".status.peers.unreachable", "integer"),
+        Column("Age", ".metadata.creationTimestamp", "date"),
+        _of_succeeded("Message", "message", wide=True),
+        # Not of spec: there the query values that sign a URL are legible.
+        Column("First-URL", ".status.tasks[0].url", wide=True),
+    ),
+)
+
+TASK_DELETION = Kind(
+    name="TaskDeletion",
+    plural="taskdeletions",
+    short_name="tdel",
+    spec=TaskDeletionSpec,
+    columns=(
+        _of_succeeded("Succeeded", "status"),
+        _of_succeeded("Reason", "reason"),
+        Column("Progress", ".status.progress"),
+        Column("Deleted", ".status.peers.deleted", "integer"),
+        Column("Failed", ".status.peers.failed", "integer"),
+        Column("Completed", ".status.completionTime", "date"),
+        Column("Age", ".metadata.creationTimestamp", "date"),
+        _of_succeeded("Message", "message", wide=True),
+        Column("Run-ID", ".status.runID", wide=True),
+    ),
+)
+
+KINDS = (TASK_SEARCH, TASK_DELETION)

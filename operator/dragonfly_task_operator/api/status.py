@@ -1,0 +1,186 @@
+"""`status` of both kinds: bounded, sorted, and made of what peers answered."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from dragonfly_task_operator.api.base import Model
+from dragonfly_task_operator.api.conditions import Condition, Reason
+
+INT64 = {"format": "int64"}
+
+Int64 = Annotated[int, Field(json_schema_extra=INT64)]
+
+
+class StatusModel(Model):
+    """A piece of a status. Unlike a spec, one written by a newer operator is read as far as it is known."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Result(StrEnum):
+    """What a run knows of one task."""
+
+    FOUND = "Found"
+    NOT_FOUND = "NotFound"
+    DELETED = "Deleted"
+    FAILED = "Failed"
+
+
+class PeerCounts(StatusModel):
+    """How many peers; each peer is counted once in `total` and once in what became of it."""
+
+    total: Int64 = 0
+    """Peers known."""
+    caching: Int64 = 0
+    """Peers that had any of the tasks when asked."""
+    deleted: Int64 | None = None
+    """Peers cleared by this run. Only TaskDeletion."""
+    already_absent: Int64 | None = None
+    """Peers that had none of the tasks when first asked. Only TaskDeletion."""
+    failed: Int64 = 0
+    """Peers with a failure other than being unreachable."""
+    unreachable: Int64 = 0
+    """Peers that could not be asked."""
+
+
+class CachedBy(StatusModel):
+    """A peer that caches a task."""
+
+    host_id: str
+    hostname: str
+    ip: str
+    host_type: str
+    """normal, super (a seed peer), strong or weak."""
+    scheduler_cluster_id: Int64
+    finished: bool
+    """False: a download is going on, died half way, or failed at its start."""
+    content_length: Int64 | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+class TaskStatus(StatusModel):
+    """One task id that a target resolved to."""
+
+    task_id: str
+    target: int
+    """Index into spec.targets."""
+    identity: str
+    """The rule that made the id: url, url-legacy, blob-digest, manifest-digest, content or taskID."""
+    url: str | None = None
+    """Query values and user info are redacted."""
+    type: str | None = None
+    tag: str | None = None
+    application: str | None = None
+    filtered_query_params: list[str] | None = None
+    digest: str | None = None
+    piece_length: Int64 | None = None
+    piece_count: Int64 | None = None
+    content_length: Int64 | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    scheduler_state: str | None = None
+    """Dragonfly's own word, where a scheduler knows the task."""
+    result: Result | None = None
+    peers: PeerCounts = PeerCounts()
+    cached_by: list[CachedBy] | None = None
+    """TaskSearch and dry runs: the first 100 entries over all tasks."""
+
+
+class Failure(StatusModel):
+    """What one peer could not do."""
+
+    task_id: str
+    host_id: str
+    hostname: str
+    ip: str
+    host_type: str
+    scheduler_cluster_id: Int64
+    reason: str
+    """Unreachable, Timeout, TLS, PermissionDenied, Unimplemented, Overloaded, Downloading, Internal or StillCached."""
+    description: str
+    """The peer's own error, or the transport's, cut at 1,024 characters."""
+    attempts: int
+    last_attempt_time: datetime
+
+
+class FailureSummary(StatusModel):
+    """All failures of one reason."""
+
+    reason: str
+    count: Int64
+    example: str
+
+
+class Omitted(StatusModel):
+    """What the lists of this status left out."""
+
+    tasks: Int64 = 0
+    cached_by: Int64 = 0
+    failures: Int64 = 0
+
+
+class HistoryEntry(StatusModel):
+    """A run that ended."""
+
+    run_key: str
+    run_id: str | None = None
+    reason: str
+    start_time: datetime | None = None
+    completion_time: datetime
+    peers: PeerCounts | None = None
+
+
+class Status(StatusModel):
+    """What is known of the object's runs. Its default in the CRD says Pending, so that no tool takes an object that no
+    operator has seen for current.
+    """
+
+    observed_generation: Int64 | None = None
+    """The generation of the spec that this status is about; -1: none yet."""
+    run_key: str | None = None
+    """A hash of the fields of spec that define the work."""
+    run_id: str | None = None
+    conditions: Annotated[
+        list[Condition],
+        Field(
+            max_length=8,
+            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+        ),
+    ] = []
+    start_time: datetime | None = None
+    completion_time: datetime | None = None
+    progress: str | None = None
+    """(task, peer) pairs settled of all known."""
+    peers: PeerCounts | None = None
+    tasks: list[TaskStatus] | None = None
+    """One per task id that a target resolved to: the first 200, those cached anywhere first."""
+    failures: list[Failure] | None = None
+    """The first 100."""
+    failure_summary: list[FailureSummary] | None = None
+    """Every failure counted, by reason."""
+    omitted: Omitted | None = None
+    """What the lists above left out."""
+    history: list[HistoryEntry] | None = None
+    """The last 10 runs that ended, the newest first."""
+
+    def condition(self, type_: Literal["Succeeded", "Finished"]) -> Condition | None:
+        """Find a condition by its type."""
+        return next((condition for condition in self.conditions if condition.type == type_), None)
+
+    @property
+    def reason(self) -> str:
+        """The reason of `Succeeded`; Pending where there is none."""
+        succeeded = self.condition("Succeeded")
+        return succeeded.reason if succeeded else Reason.PENDING
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run that this status is about has ended."""
+        finished = self.condition("Finished")
+        return finished is not None and finished.status == "True"

@@ -1,0 +1,188 @@
+"""`spec.targets`: how a user names tasks. The same type in every kind, so that changing `kind:` turns a search into a deletion."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+
+from dragonfly_task_operator.api.base import Model, validations
+from dragonfly_task_operator.api.quantity import parse_bytes
+
+WAYS = ("url", "imageManifestURL", "taskID", "contentForCalculatingTaskID")
+"""The four ways to name a task."""
+
+_BELONGS_TO = {
+    "pieceLength": ("url", "imageManifestURL"),
+    "tag": ("url", "imageManifestURL"),
+    "application": ("url", "imageManifestURL"),
+    "filteredQueryParams": ("url", "imageManifestURL"),
+    "revision": ("url",),
+    "platform": ("imageManifestURL",),
+    "pullSecretRef": ("imageManifestURL",),
+    "caSecretRef": ("imageManifestURL",),
+    "insecureSkipTLSVerify": ("imageManifestURL",),
+}
+
+_EXACTLY_ONE = f"a target names a task in exactly one way: {', '.join(WAYS[:-1])} or {WAYS[-1]}"
+_PIECE_LENGTH = "pieceLength must be from 4Mi to 64Mi, as a quantity (16Mi) or a whole number of bytes (16777216)"
+
+MIN_PIECE_LENGTH = 4 << 20
+MAX_PIECE_LENGTH = 64 << 20
+
+
+def _out_of_place(field: str) -> str:
+    return f"{field} goes only with {' or '.join(_BELONGS_TO[field])}"
+
+
+def _piece_length(value: object) -> int:
+    """Read a quantity or a number of bytes. Raises ValueError with the message that the API server gives."""
+    try:
+        length = parse_bytes(value)
+    except ValueError:
+        raise ValueError(_PIECE_LENGTH) from None
+    if not MIN_PIECE_LENGTH <= length <= MAX_PIECE_LENGTH:
+        raise ValueError(_PIECE_LENGTH)
+    return length
+
+
+PieceLength = Annotated[
+    int,
+    BeforeValidator(_piece_length),
+    WithJsonSchema(
+        {
+            "x-kubernetes-int-or-string": True,
+            "maxLength": 20,
+            **validations(
+                (
+                    "type(self) == int"
+                    f" ? self >= {MIN_PIECE_LENGTH} && self <= {MAX_PIECE_LENGTH}"
+                    " : isQuantity(self) && quantity(self).isInteger()"
+                    " && quantity(self).compareTo(quantity('4Mi')) >= 0"
+                    " && quantity(self).compareTo(quantity('64Mi')) <= 0",
+                    _PIECE_LENGTH,
+                )
+            ),
+        }
+    ),
+]
+
+
+def _matching(pattern: str, message: str) -> tuple[AfterValidator, dict[str, object]]:
+    """Hold one regular expression in both places: here, and in a CEL rule of the schema (RE2 and `re` agree on it)."""
+    here = re.compile(pattern.replace("$", r"\Z"))  # Python's `$` would let a final newline pass
+
+    def check(value: str) -> str:
+        if here.search(value) is None:
+            raise ValueError(message)
+        return value
+
+    literal = pattern.replace("\\", "\\\\")
+    return AfterValidator(check), validations((f"self.matches('{literal}')", message))
+
+
+def _absolute(field: str, example: str) -> tuple[AfterValidator, dict[str, object]]:
+    # The two-slash form only: what the URL standard would repair (`https:h`) is more likely a slip than a wish.
+    # Surrounding white space is legal there and cut off, so it is here.
+    return _matching(
+        r"^\s*[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s]",
+        f"{field} must be absolute, with a scheme and a host, as in {example}",
+    )
+
+
+_CHECK_URL, _URL_RULE = _absolute("url", "https://example.com/model.bin")
+_CHECK_IMAGE, _IMAGE_RULE = _absolute(
+    "imageManifestURL", "https://registry.example.com/v2/library/nginx/manifests/1.27"
+)
+_CHECK_TASK_ID, _TASK_ID_RULE = _matching("^[0-9a-f]{64}$", "taskID must be 64 lowercase hex digits")
+_CHECK_PLATFORM, _PLATFORM_RULE = _matching(
+    "^[a-z0-9_]+/[a-z0-9_]+(/[a-z0-9._-]+)?$",
+    "platform must be os/architecture or os/architecture/variant, as in linux/amd64",
+)
+
+
+class SecretRef(Model):
+    """A Secret in the object's own namespace."""
+
+    name: Annotated[str, Field(min_length=1, max_length=253)]
+    """The name of the Secret."""
+
+
+class Target(Model):
+    """One task, or the tasks of one image, named in exactly one of four ways."""
+
+    url: Annotated[
+        Annotated[str, _CHECK_URL] | None, Field(min_length=1, max_length=8192, json_schema_extra=_URL_RULE)
+    ] = None
+    """The URL that was downloaded."""
+
+    image_manifest_url: Annotated[
+        Annotated[str, _CHECK_IMAGE] | None,
+        Field(min_length=1, max_length=8192, json_schema_extra=_IMAGE_RULE),
+    ] = None
+    """The URL of an image's manifest, as in https://registry.example.com/v2/library/nginx/manifests/1.27."""
+
+    task_id: Annotated[
+        Annotated[str, _CHECK_TASK_ID] | None, Field(max_length=256, json_schema_extra=_TASK_ID_RULE)
+    ] = None
+    """The id of a task: 64 lowercase hex digits."""
+
+    content_for_calculating_task_id: Annotated[str | None, Field(min_length=1, max_length=65536)] = None
+    """The content that dfget was given to calculate the task id (--content-for-calculating-task-id)."""
+
+    piece_length: PieceLength | None = None
+    """The piece length that was asked for explicitly, 4Mi to 64Mi: then it is part of the task's identity."""
+
+    tag: Annotated[str | None, Field(max_length=1024)] = None
+    """The tag that the download was given (dfget --tag)."""
+
+    application: Annotated[str | None, Field(max_length=1024)] = None
+    """The application that the download was given (dfget --application)."""
+
+    revision: Annotated[str | None, Field(max_length=1024)] = None
+    """The revision of a Hugging Face, ModelScope or git artifact."""
+
+    filtered_query_params: Annotated[list[Annotated[str, Field(max_length=256)]] | None, Field(max_length=100)] = None
+    """Query parameters that are no part of the task's identity. Absent: Dragonfly's default list; []: none."""
+
+    platform: Annotated[
+        Annotated[str, _CHECK_PLATFORM] | None, Field(max_length=128, json_schema_extra=_PLATFORM_RULE)
+    ] = None
+    """Only this platform of an image index, as in linux/amd64. Absent: every platform."""
+
+    pull_secret_ref: SecretRef | None = None
+    """The Secret to log in at the registry with: kubernetes.io/dockerconfigjson or kubernetes.io/basic-auth."""
+
+    ca_secret_ref: SecretRef | None = None
+    """The Secret whose key ca.crt signs the registry's certificate."""
+
+    insecure_skip_tls_verify: bool | None = None
+    """Whether to accept any certificate from the registry."""
+
+    @model_validator(mode="after")
+    def _names_one_task(self) -> Target:
+        """Hold what the CEL rules hold, for manifests that no API server has seen (`task-id -f`)."""
+        given = {camel_name for camel_name, field in _FIELDS.items() if getattr(self, field) is not None}
+        ways = [way for way in WAYS if way in given]
+        if len(ways) != 1:
+            raise ValueError(_EXACTLY_ONE)
+        for field, belongs_to in _BELONGS_TO.items():
+            if field in given and ways[0] not in belongs_to:
+                raise ValueError(_out_of_place(field))
+        return self
+
+
+_FIELDS = {str(info.alias): name for name, info in Target.model_fields.items()}
+
+TARGET_RULES = validations(
+    (f"[{', '.join(f'has(self.{way})' for way in WAYS)}].exists_one(given, given)", _EXACTLY_ONE),
+    *(
+        (
+            f"!has(self.{field}) || {' || '.join(f'has(self.{way})' for way in belongs_to)}",
+            _out_of_place(field),
+        )
+        for field, belongs_to in _BELONGS_TO.items()
+    ),
+)
+"""What a schema can't say of a target, as CEL rules for its schema."""

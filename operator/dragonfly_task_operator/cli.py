@@ -1,0 +1,101 @@
+"""The commands. Thin: each imports what it needs when it runs, so that `task-id` answers at once."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dragonfly_task_operator import __version__
+from dragonfly_task_operator.errors import InvalidTarget, OperatorError, SettingsError, StartError
+
+EXIT_FAILED = 1
+EXIT_INVALID = 2
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(__version__, prog_name="dragonfly-task-operator")
+def main() -> None:
+    """Find and purge cached tasks in a Dragonfly P2P cluster, with kubectl apply."""
+
+
+@main.command()
+@click.option("--config", type=click.Path(path_type=Path), help="YAML file with settings, in camelCase.")
+@click.option(
+    "--scheduler",
+    multiple=True,
+    metavar="HOST:PORT",
+    help="A scheduler; a DNS name stands for all its addresses. Repeatable.",
+)
+@click.option("--kubeconfig", type=click.Path(path_type=Path), help="Default: KUBECONFIG, the pod, or ~/.kube/config.")
+@click.option("--namespace", multiple=True, help="Look after this namespace only. Repeatable. Default: all.")
+@click.option("--parallelism", type=int, help="Most peers asked at once for one object. Default: 256.")
+@click.option("--rpc-timeout", metavar="DURATION", help="For one request to a peer or scheduler. Default: 5s.")
+@click.option("--log-format", metavar="text|json", help="Default: text.")
+def run(config: Path | None, **flags: Any) -> None:
+    """Run the operator."""
+    from dragonfly_task_operator import app, settings  # noqa: PLC0415 - Kopf and gRPC take a second to import
+    from dragonfly_task_operator.observability import logs  # noqa: PLC0415
+
+    try:
+        loaded = settings.load({name: value for name, value in flags.items() if value not in (None, ())}, config=config)
+        logs.set_up(loaded.log_format)
+        asyncio.run(app.run(loaded))
+    except SettingsError as error:
+        _leave(error, EXIT_INVALID)
+    except StartError as error:
+        _leave(error, EXIT_FAILED)
+
+
+@main.command()
+def crds() -> None:
+    """Print the CustomResourceDefinitions."""
+    from dragonfly_task_operator.api.crds import to_yaml  # noqa: PLC0415
+    from dragonfly_task_operator.api.kinds import KINDS  # noqa: PLC0415
+
+    click.echo("---\n".join(to_yaml(kind) for kind in KINDS), nl=False)
+
+
+@main.command("task-id")
+@click.option("--url", help="The URL that was downloaded.")
+@click.option("--piece-length", metavar="QUANTITY", help="4Mi to 64Mi, if it was asked for explicitly.")
+@click.option("--tag", help="The tag that the download was given.")
+@click.option("--application", help="The application that the download was given.")
+@click.option("--revision", help="The revision of a Hugging Face, ModelScope or git artifact.")
+@click.option(
+    "--filtered-query-param",
+    multiple=True,
+    metavar="NAME",
+    help="A query parameter that is no part of the identity. Repeatable. Default: Dragonfly's list.",
+)
+@click.option("--no-filter", is_flag=True, help="Every query parameter is part of the identity.")
+@click.option("--content", help="The content that dfget was given to calculate the task id.")
+@click.option(
+    "-f", "file", type=click.File(), help="YAML list of targets, or an object with spec.targets; - for stdin."
+)
+@click.option("-o", "output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def task_id(file: Any, output: str, *, no_filter: bool, filtered_query_param: tuple[str, ...], **flags: Any) -> None:
+    """Print every id that a task can have, given by flags or as a list of targets."""
+    from dragonfly_task_operator.task_id_command import candidates_of, read_targets, render  # noqa: PLC0415
+
+    given = {name: value for name, value in flags.items() if value is not None}
+    if no_filter and filtered_query_param:
+        raise click.UsageError("give either --no-filter or --filtered-query-param, not both")
+    if no_filter or filtered_query_param:
+        given["filtered_query_params"] = list(filtered_query_param)
+    if bool(file) == bool(given):
+        raise click.UsageError(
+            "name a task by flags, as in --url https://example.com/model.bin, or targets with -f FILE"
+        )
+    try:
+        click.echo(render(candidates_of(read_targets(file) if file else [given]), output))
+    except InvalidTarget as error:
+        _leave(error, EXIT_INVALID)
+
+
+def _leave(error: OperatorError, code: int) -> None:
+    click.echo(f"error: {error}", err=True)
+    sys.exit(code)

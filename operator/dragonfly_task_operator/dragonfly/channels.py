@@ -1,0 +1,131 @@
+"""gRPC channels to peers: one per address, shared by every object, kept while in use and a little longer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import grpc
+import grpc.aio
+
+IDLE_SECONDS = 10.0
+"""How long an unused channel stays open: longer than the pause between two rounds of a run, mostly."""
+
+MAX_IDLE = 4096
+"""Most channels kept open unused; each costs some 20 KB here and a connection at the peer."""
+
+OPTIONS: list[tuple[str, int | str]] = [
+    ("grpc.enable_retries", 0),  # the engine retries, and counts
+    ("grpc.enable_http_proxy", 0),  # peers are never behind the proxy of the operator's environment
+    ("grpc.service_config_disable_resolution", 1),
+    ("grpc.use_local_subchannel_pool", 1),  # a discarded channel takes its broken connection with it
+    ("grpc.max_receive_message_length", 64 << 20),  # 10,000 hosts are some 5 MB
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+]
+
+
+REQUESTS_PER_SECOND = 300
+"""To one peer. A dfdaemon refuses at 400."""
+
+BURST = 64
+"""Requests that may go to a peer at once before the pace counts."""
+
+
+@dataclass(slots=True)
+class Connection:
+    """A channel and how many use it. `broken`: it is not to be used again."""
+
+    channel: grpc.aio.Channel
+    users: int = 0
+    broken: bool = False
+    idle_since: float = 0.0
+    _due: float = 0.0
+
+    async def pace(self) -> None:
+        """Wait until one more request keeps to REQUESTS_PER_SECOND (the generic cell rate algorithm)."""
+        now = asyncio.get_running_loop().time()
+        self._due = max(self._due, now) + 1 / REQUESTS_PER_SECOND
+        early = self._due - now - BURST / REQUESTS_PER_SECOND
+        if early > 0:
+            await asyncio.sleep(early)
+
+
+def grpc_target(ip: str, port: int) -> str:
+    """Write an address so that gRPC looks nothing up: `ipv4:10.0.0.7:4000`, `ipv6:[fd00::7]:4000`."""
+    return f"ipv6:[{ip}]:{port}" if ":" in ip else f"ipv4:{ip}:{port}"
+
+
+class ChannelPool:
+    """Channels by target.
+
+    A channel whose request failed is not used again: gRPC would answer from its memory of the failure for a while, and
+    a peer that has come back would still be called unreachable.
+    """
+
+    def __init__(self, credentials: grpc.ChannelCredentials | None = None, server_name: str | None = None) -> None:
+        self._credentials = credentials
+        self._options = [*OPTIONS, *([("grpc.ssl_target_name_override", server_name)] if server_name else [])]
+        self._connections: OrderedDict[str, Connection] = OrderedDict()
+        self._closing: set[asyncio.Task[None]] = set()
+        self._sweeper: asyncio.TimerHandle | None = None
+
+    @asynccontextmanager
+    async def connection(self, target: str) -> AsyncIterator[Connection]:
+        """Lend the connection to a target."""
+        connection = self._connections.get(target)
+        if connection is None or connection.broken:
+            connection = self._connections[target] = Connection(self._open(target))
+        connection.users += 1
+        try:
+            yield connection
+        finally:
+            connection.users -= 1
+            if connection.users == 0:
+                self._rest(target, connection)
+
+    def _open(self, target: str) -> grpc.aio.Channel:
+        if self._credentials is None:
+            return grpc.aio.insecure_channel(target, options=self._options)
+        return grpc.aio.secure_channel(target, self._credentials, options=self._options)
+
+    def _rest(self, target: str, connection: Connection) -> None:
+        if connection.broken:
+            if self._connections.get(target) is connection:
+                del self._connections[target]
+            self._close(connection)
+            return
+        loop = asyncio.get_running_loop()
+        connection.idle_since = loop.time()
+        self._connections.move_to_end(target)
+        if self._sweeper is None:
+            self._sweeper = loop.call_later(IDLE_SECONDS, self._sweep)
+
+    def _sweep(self) -> None:
+        """Close what has been idle for long, the longest first, and come back for the rest."""
+        loop = asyncio.get_running_loop()
+        self._sweeper = None
+        idle = [(target, connection) for target, connection in self._connections.items() if connection.users == 0]
+        for position, (target, connection) in enumerate(idle):
+            left = connection.idle_since + IDLE_SECONDS - loop.time()
+            if left > 0 and len(idle) - position <= MAX_IDLE:
+                self._sweeper = loop.call_later(max(left, 0.5), self._sweep)
+                return
+            del self._connections[target]
+            self._close(connection)
+
+    def _close(self, connection: Connection) -> None:
+        task = asyncio.get_running_loop().create_task(connection.channel.close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def aclose(self) -> None:
+        """Close every channel."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        connections = [connection for connection in self._connections.values() if not connection.broken]
+        self._connections.clear()
+        await asyncio.gather(*self._closing, *(connection.channel.close() for connection in connections))

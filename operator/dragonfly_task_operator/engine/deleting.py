@@ -1,0 +1,115 @@
+"""Deleting tasks from every peer.
+
+A run is rounds. The first asks every peer and clears where there is something. Then come retries of what failed in a way
+that may pass, and of peers that appear; and when nothing is left to retry, sweeps over every peer until one sweep
+finds nothing: peers come, go, and fetch a task again from each other while it is being deleted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from dragonfly_task_operator.api.specs import UnfinishedDownloads
+from dragonfly_task_operator.engine.clearing import clear
+from dragonfly_task_operator.engine.ledger import Cleared, Failed, Outcome
+from dragonfly_task_operator.engine.model import Host, HostID, TaskID
+from dragonfly_task_operator.engine.rounds import Rounds, backoff
+from dragonfly_task_operator.errors import PeerReason
+
+Pairs = dict[HostID, list[TaskID]]
+
+
+@dataclass(frozen=True, slots=True)
+class DeletionPolicy:
+    """What the user wants done in the hard cases.
+
+    Attributes:
+        backoff_limit: rounds of retries for a peer that failed in a way that may pass. A download that is waited for is
+            not a failure yet: only the run's deadline ends the waiting.
+    """
+
+    backoff_limit: int
+    unfinished_downloads: UnfinishedDownloads
+
+
+async def delete(rounds: Rounds, policy: DeletionPolicy) -> None:
+    """Clear every peer of every task; results are in the ledger."""
+    touched: set[tuple[HostID, TaskID]] = set()
+
+    async def clear_one(host: Host, task: TaskID) -> Outcome:
+        outcome = await clear(
+            host,
+            task,
+            peers=rounds.peers,
+            clock=rounds.clock,
+            unfinished_downloads=policy.unfinished_downloads,
+        )
+        if isinstance(outcome, Cleared) or (isinstance(outcome, Failed) and outcome.had_copy):
+            touched.add((host.id, task))
+        return outcome
+
+    await rounds.learn_hosts()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(rounds.learn_metadata())
+        group.create_task(rounds.hold(rounds.all_pairs(), clear_one))
+
+    retries = sweeps = 0
+    while True:
+        due = due_again(rounds, policy)
+        if due:
+            await asyncio.sleep(backoff(retries, rounds.jitter))
+            retries += 1
+            new = await rounds.learn_hosts()
+            await rounds.hold(due | rounds.pairs_of(host.id for host in new), clear_one)
+        elif touched:
+            if sweeps > max(policy.backoff_limit, 1):
+                _give_up(rounds, touched)
+                return
+            await asyncio.sleep(backoff(sweeps - 1, rounds.jitter) if sweeps else 0)
+            sweeps += 1
+            touched.clear()
+            await rounds.learn_hosts()
+            await rounds.hold(_settled(rounds), clear_one)
+        else:
+            return
+
+
+def due_again(rounds: Rounds, policy: DeletionPolicy) -> Pairs:
+    """The pairs that failed in a way that may pass and have retries left."""
+    due: Pairs = {}
+    for task, host, outcome in rounds.ledger:
+        if isinstance(outcome, Failed) and (
+            outcome.reason is PeerReason.DOWNLOADING or (outcome.retryable and outcome.attempts <= policy.backoff_limit)
+        ):
+            due.setdefault(host.id, []).append(task.id)
+    return due
+
+
+def _settled(rounds: Rounds) -> Pairs:
+    """Every pair but those that have failed for good."""
+    pairs = rounds.all_pairs()
+    for task, host, outcome in rounds.ledger:
+        if isinstance(outcome, Failed):
+            pairs[host.id].remove(task.id)
+    return {host: tasks for host, tasks in pairs.items() if tasks}
+
+
+def _give_up(rounds: Rounds, touched: set[tuple[HostID, TaskID]]) -> None:
+    """Say of peers that had a task again in every sweep that they can't be cleared for good."""
+    for host, task in touched:
+        outcome = rounds.ledger.outcomes[task][host]
+        if isinstance(outcome, Cleared):
+            rounds.ledger.record(
+                task,
+                host,
+                Failed(
+                    PeerReason.STILL_CACHED,
+                    f"deleted {outcome.times} times, and cached again by the peer each time: something keeps asking"
+                    " for it",
+                    retryable=False,
+                    had_copy=True,
+                    at=rounds.clock.now(),
+                    attempts=outcome.times,
+                ),
+            )

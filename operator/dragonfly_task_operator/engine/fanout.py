@@ -1,0 +1,35 @@
+"""Asking many peers at once, within bounds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
+
+TASKS_AT_ONCE = 16
+"""Most requests in flight to one peer from one object: enough to keep its connection busy, too few to flood it."""
+
+
+async def fan_out(items: Sequence[T], visit: Callable[[T], Awaitable[None]], *, at_once: int) -> None:
+    """Visit every item, at most `at_once` at a time, in order of the sequence.
+
+    Returns when all have been visited. An exception from a visit cancels the others and is raised.
+    """
+    remaining = iter(items)
+
+    async def work() -> None:
+        for item in remaining:
+            await visit(item)
+
+    if len(items) == 1:
+        await visit(items[0])
+        return
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(at_once, len(items))):
+                group.create_task(work())
+    except BaseExceptionGroup as failures:
+        # One defect is one defect, however many workers met it.
+        raise failures.exceptions[0] from None

@@ -1,0 +1,113 @@
+"""What is known of every (task, peer) pair of a run. Answers go in one by one; `summary.py` folds them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TypeAlias
+
+from dragonfly_task_operator.engine.model import (
+    Absent,
+    Copy,
+    Host,
+    HostID,
+    PlannedTask,
+    TaskID,
+    TaskMetadata,
+)
+from dragonfly_task_operator.errors import PeerError, PeerReason
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """The peer has a copy and nobody asked it to delete it."""
+
+    copy: Copy
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """The peer had a copy, was asked to delete it, and, asked again, has none."""
+
+    times: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The peer did not do what it was asked, so far.
+
+    Attributes:
+        had_copy: whether it is known to have had one during this run.
+        attempts: how often in a row it failed.
+    """
+
+    reason: PeerReason
+    description: str
+    retryable: bool
+    had_copy: bool
+    at: datetime
+    attempts: int = 1
+
+    @property
+    def could_not_be_asked(self) -> bool:
+        """Whether nothing is known of this peer's copy at all."""
+        return not self.had_copy and self.reason in {PeerReason.UNREACHABLE, PeerReason.TIMEOUT}
+
+    @staticmethod
+    def by(error: PeerError, *, had_copy: bool, at: datetime) -> Failed:
+        """Record an error."""
+        return Failed(error.reason, error.description, error.retryable, had_copy, at)
+
+
+Outcome: TypeAlias = Absent | Holds | Cleared | Failed
+
+
+@dataclass(slots=True)
+class Ledger:
+    """The state of one run, kept in memory only. Not thread-safe: one event loop writes and reads it."""
+
+    tasks: tuple[PlannedTask, ...]
+    hosts: dict[HostID, Host] = field(default_factory=dict)
+    outcomes: dict[TaskID, dict[HostID, Outcome]] = field(default_factory=dict)
+    metadata: dict[TaskID, TaskMetadata] = field(default_factory=dict)
+    silent_schedulers: tuple[str, ...] = ()
+    schedulers: int = 0
+
+    def __post_init__(self) -> None:
+        """Make room for every task."""
+        self.outcomes = {task.id: {} for task in self.tasks}
+
+    def add_hosts(self, hosts: Iterable[Host]) -> None:
+        """Remember peers. One that schedulers no longer list stays: a restarted scheduler lists none for minutes."""
+        for host in hosts:
+            self.hosts[host.id] = host
+
+    def record(self, task: TaskID, host: HostID, outcome: Outcome) -> None:
+        """Note an answer in the light of earlier ones about the same pair."""
+        outcomes = self.outcomes[task]
+        before = outcomes.get(host)
+        outcomes[host] = _merge(before, outcome) if before is not None else outcome
+
+    def __iter__(self) -> Iterator[tuple[PlannedTask, Host, Outcome]]:
+        """Go through every pair that has an outcome."""
+        for task in self.tasks:
+            for host_id, outcome in self.outcomes[task.id].items():
+                yield task, self.hosts[host_id], outcome
+
+
+def _merge(before: Outcome, now: Outcome) -> Outcome:
+    match before, now:
+        case Cleared(), Absent():
+            return before
+        case Cleared(times), Cleared():
+            return Cleared(times + 1)
+        case Failed(had_copy=True), Absent():
+            # A deletion that was answered with an error, or not at all, and took effect all the same.
+            return Cleared()
+        case Failed(attempts=attempts, had_copy=had_copy), Failed():
+            return replace(now, attempts=attempts + 1, had_copy=now.had_copy or had_copy)
+        case ((Cleared() | Holds()), Failed()):
+            return replace(now, had_copy=True)
+        case _:
+            return now

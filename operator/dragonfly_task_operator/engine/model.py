@@ -1,0 +1,136 @@
+"""The domain: hosts, tasks, and what a peer can say about a task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeAlias
+
+TaskID: TypeAlias = str
+"""64 hex digits."""
+
+HostID: TypeAlias = str
+"""What Dragonfly calls a peer by: `ip-hostname`, of a seed peer `ip-hostname-seed`."""
+
+
+class HostType(StrEnum):
+    """What kind of peer a dfdaemon is; `super` is a seed peer."""
+
+    NORMAL = "normal"
+    SUPER = "super"
+    STRONG = "strong"
+    WEAK = "weak"
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A peer: a dfdaemon, as schedulers list it. `cluster` names the settings that it was found by."""
+
+    id: HostID
+    hostname: str
+    ip: str
+    port: int
+    type: HostType
+    scheduler_cluster_id: int
+    cluster: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostListing:
+    """What the schedulers list.
+
+    Attributes:
+        hosts: the union over all that answered, by host id.
+        silent: those that did not answer, each with why, for a person to read.
+        schedulers: how many were asked.
+    """
+
+    hosts: tuple[Host, ...]
+    silent: tuple[str, ...]
+    schedulers: int
+
+
+class Identity(StrEnum):
+    """The rule that made a task id."""
+
+    URL = "url"
+    URL_LEGACY = "url-legacy"
+    BLOB_DIGEST = "blob-digest"
+    MANIFEST_DIGEST = "manifest-digest"
+    CONTENT = "content"
+    TASK_ID = "taskID"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTask:
+    """A task id to ask every peer about.
+
+    Attributes:
+        target: index into `spec.targets`.
+        subject: what it is a candidate for. Several ids of one subject are the same thing under different clients'
+            rules; people are shown those that are cached, or else the first.
+        url, tag, application, filtered_query_params, piece_length, digest: as far as the target tells.
+    """
+
+    id: TaskID
+    target: int
+    identity: Identity
+    subject: str
+    url: str | None = None
+    tag: str | None = None
+    application: str | None = None
+    filtered_query_params: tuple[str, ...] | None = None
+    piece_length: int | None = None
+    digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskMetadata:
+    """What a scheduler knows of a task. It says nothing about who caches it."""
+
+    url: str
+    type: str
+    tag: str | None
+    application: str | None
+    filtered_query_params: tuple[str, ...]
+    digest: str | None
+    content_length: int
+    piece_count: int
+    state: str
+    created_at: datetime | None
+    updated_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """The peer does not have the task."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    content_length: int | None = None
+    piece_length: int | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cached(_Copy):
+    """The peer has the task. Not necessarily all of it: one ranged download of 100 bytes is enough to be finished."""
+
+
+@dataclass(frozen=True, slots=True)
+class Downloading(_Copy):
+    """A download is going on, or died half way: a dfdaemon does not tell which."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailedStart(_Copy):
+    """A download failed at its start and left a task that can be deleted."""
+
+
+Copy: TypeAlias = Cached | Downloading | FailedStart
+Presence: TypeAlias = Absent | Copy
+
+ABSENT = Absent()

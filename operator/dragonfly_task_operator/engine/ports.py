@@ -1,0 +1,66 @@
+"""What the engine asks of the world. Adapters implement these and map every error of theirs to `errors.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from dragonfly_task_operator.api.targets import Target
+from dragonfly_task_operator.engine.model import (
+    Host,
+    HostListing,
+    PlannedTask,
+    Presence,
+    TaskID,
+    TaskMetadata,
+)
+
+
+class Clock(Protocol):
+    """Wall-clock time. Waiting is asyncio's business: tests give it a loop whose time is virtual."""
+
+    def now(self) -> datetime:
+        """Tell the time, in UTC."""
+        ...
+
+
+class Targets(Protocol):
+    """Turns targets into task ids."""
+
+    async def resolve(self, targets: Sequence[Target], *, namespace: str) -> tuple[PlannedTask, ...]:
+        """Give every id that any of the targets can have.
+
+        Raises:
+            InvalidTarget: one names no task.
+            ImageUnresolvable: one is an image whose blobs can't be told.
+        """
+        ...
+
+
+class Schedulers(Protocol):
+    """What the engine asks of Dragonfly's schedulers."""
+
+    async def hosts(self) -> HostListing:
+        """List every peer.
+
+        Raises:
+            NoSchedulerReachable: none of a cluster's schedulers answered.
+        """
+        ...
+
+    async def metadata(self, task: TaskID) -> TaskMetadata | None:
+        """Ask one scheduler after another until one knows the task; None when none does or answers."""
+        ...
+
+
+class Peers(Protocol):
+    """What the engine asks of dfdaemons. Adapters map wire errors to PeerError; nothing else may escape."""
+
+    async def stat(self, host: Host, task: TaskID) -> Presence:
+        """Ask a peer for its own copy. Raises PeerError."""
+        ...
+
+    async def delete(self, host: Host, task: TaskID) -> None:
+        """Ask a peer to delete its copy. Raises PeerError, which proves nothing: see `clearing.clear`."""
+        ...

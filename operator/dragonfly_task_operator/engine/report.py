@@ -1,0 +1,211 @@
+"""From a summary to the lists of a status: redacted, sorted, and never over the size that etcd and people can take."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dragonfly_task_operator.api.status import (
+    CachedBy,
+    Failure,
+    FailureSummary,
+    Omitted,
+    PeerCounts,
+    Result,
+    Status,
+    TaskStatus,
+)
+from dragonfly_task_operator.engine.ledger import Failed, Ledger
+from dragonfly_task_operator.engine.model import Cached, Copy, Host
+from dragonfly_task_operator.engine.summary import Counts, PeerFailure, Summary, TaskSummary
+from dragonfly_task_operator.observability.redaction import cut, redact
+
+MAX_STATUS_BYTES = 256 << 10
+MAX_TASKS = 200
+MAX_CACHED_BY = 100
+MAX_FAILURES = 100
+MAX_DESCRIPTION = 1024
+"""Characters of a description, an example, or a URL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What an operator that was killed had written of the same run: peers cleared, in all and by task id.
+
+    Those peers answer now that they have nothing, which must not be counted as having had nothing before.
+    """
+
+    peers: int = 0
+    by_task: dict[str, int] | None = None
+
+
+NOTHING_CARRIED = Carried()
+
+
+def results(ledger: Ledger, summary: Summary, *, deleting: bool, carried: Carried = NOTHING_CARRIED) -> Status:
+    """Give the part of a status that tells what peers answered.
+
+    Args:
+        ledger: where the summary comes from.
+        summary: the fold of the ledger.
+        deleting: whether the run deletes; a dry run does not.
+        carried: what to add to the counts of cleared peers.
+    """
+    tasks: list[TaskStatus] = []
+    room = MAX_CACHED_BY
+    for task in summary.tasks[:MAX_TASKS]:
+        cached_by = None if deleting else [_cached_by(host, copy) for host, copy in task.holders[:room]]
+        room -= len(cached_by or ())
+        already = (carried.by_task or {}).get(task.task.id, 0)
+        tasks.append(_task(task, ledger, deleting=deleting, cached_by=cached_by, carried=already))
+    failures = [_failure(failure) for failure in summary.failures[:MAX_FAILURES]]
+    holders = sum(len(task.holders) for task in summary.tasks)
+    return _fit(
+        Status(
+            progress=f"{summary.settled}/{summary.pairs}" if summary.pairs else None,
+            peers=peer_counts(summary.counts, deleting=deleting, carried=carried.peers),
+            tasks=tasks,
+            failures=failures or None,
+            failure_summary=[
+                FailureSummary(reason=reason, count=count, example=_describe(example))
+                for reason, count, example in summary.failures_by_reason()
+            ]
+            or None,
+        ),
+        Omitted(
+            tasks=len(summary.tasks) - len(tasks),
+            cached_by=0 if deleting else holders - (MAX_CACHED_BY - room),
+            failures=len(summary.failures) - len(failures),
+        ),
+    )
+
+
+def peer_counts(counts: Counts, *, deleting: bool, carried: int = 0) -> PeerCounts:
+    """Give counts as the API has them."""
+    if not deleting:
+        return PeerCounts(
+            total=counts.total, caching=counts.caching, failed=counts.failed, unreachable=counts.unreachable
+        )
+    before = min(carried, counts.already_absent)
+    return PeerCounts(
+        total=counts.total,
+        caching=counts.caching + before,
+        deleted=counts.deleted + before,
+        already_absent=counts.already_absent - before,
+        failed=counts.failed,
+        unreachable=counts.unreachable,
+    )
+
+
+def _task(
+    summary: TaskSummary, ledger: Ledger, *, deleting: bool, cached_by: Sequence[CachedBy] | None, carried: int
+) -> TaskStatus:
+    task, known = summary.task, ledger.metadata.get(summary.task.id)
+    copy = summary.holders[0][1] if summary.holders else None
+    url = known.url if known and known.url else task.url
+    filtered = known.filtered_query_params if known else task.filtered_query_params
+    return TaskStatus(
+        task_id=task.id,
+        target=task.target,
+        identity=task.identity,
+        url=cut(redact(url), MAX_DESCRIPTION) if url else None,
+        type=known.type if known else None,
+        tag=(known.tag if known else None) or task.tag,
+        application=(known.application if known else None) or task.application,
+        filtered_query_params=None if filtered is None else list(filtered),
+        digest=(known.digest if known else None) or task.digest,
+        piece_length=task.piece_length or (copy.piece_length if copy else None),
+        piece_count=known.piece_count if known else None,
+        content_length=known.content_length if known else copy.content_length if copy else None,
+        created_at=known.created_at if known else None,
+        updated_at=known.updated_at if known else None,
+        scheduler_state=known.state if known else None,
+        result=_result(summary, deleting=deleting, carried=carried),
+        peers=peer_counts(summary.counts, deleting=deleting, carried=carried),
+        cached_by=list(cached_by) if cached_by else None,
+    )
+
+
+def _result(summary: TaskSummary, *, deleting: bool, carried: int) -> Result:
+    counts = summary.counts
+    if deleting:
+        if counts.failed or counts.unreachable:
+            return Result.FAILED
+        return Result.DELETED if counts.deleted or carried else Result.NOT_FOUND
+    return Result.FOUND if counts.caching else Result.NOT_FOUND
+
+
+def _cached_by(host: Host, copy: Copy) -> CachedBy:
+    return CachedBy(
+        host_id=host.id,
+        hostname=host.hostname,
+        ip=host.ip,
+        host_type=host.type,
+        scheduler_cluster_id=host.scheduler_cluster_id,
+        finished=isinstance(copy, Cached),
+        content_length=copy.content_length,
+        created_at=copy.created_at,
+        updated_at=copy.updated_at,
+    )
+
+
+def _failure(failure: PeerFailure) -> Failure:
+    host, failed = failure.host, failure.failed
+    return Failure(
+        task_id=failure.task.id,
+        host_id=host.id,
+        hostname=host.hostname,
+        ip=host.ip,
+        host_type=host.type,
+        scheduler_cluster_id=host.scheduler_cluster_id,
+        reason=failed.reason,
+        description=_describe(failed.description),
+        attempts=failed.attempts,
+        last_attempt_time=failed.at.replace(microsecond=0),
+    )
+
+
+def describe_failure(failed: Failed, host: Host) -> str:
+    """Name a failed peer in a sentence."""
+    return f"{host.hostname} ({host.ip}): {failed.reason}: {cut(redact(failed.description), 256)}"
+
+
+def _describe(description: str) -> str:
+    return cut(redact(description), MAX_DESCRIPTION) or "no description"
+
+
+def _fit(status: Status, omitted: Omitted) -> Status:
+    """Halve the largest list until the whole fits, and say what was left out."""
+    # A margin for what is added later: conditions, history, times.
+    limit = MAX_STATUS_BYTES - (32 << 10)
+    tasks, failures = list(status.tasks or ()), list(status.failures or ())
+    while True:
+        cached = sum(len(task.cached_by or ()) for task in tasks)
+        candidate = status.model_copy(
+            update={
+                "tasks": tasks,
+                "failures": failures or None,
+                "omitted": omitted if any(omitted.to_json().values()) else None,
+            }
+        )
+        body = candidate.to_json()
+        if _size(body) <= limit:
+            return candidate
+        if _size(body.get("failures")) > _size(body["tasks"]):
+            kept = len(failures) // 2
+            omitted = omitted.model_copy(update={"failures": omitted.failures + len(failures) - kept})
+            failures = failures[:kept]
+        elif len(tasks) > 1:
+            kept = len(tasks) // 2
+            omitted = omitted.model_copy(update={"tasks": omitted.tasks + len(tasks) - kept})
+            tasks = tasks[:kept]
+        else:
+            tasks = [task.model_copy(update={"filtered_query_params": None, "cached_by": None}) for task in tasks]
+        lost = cached - sum(len(task.cached_by or ()) for task in tasks)
+        omitted = omitted.model_copy(update={"cached_by": omitted.cached_by + lost})
+
+
+def _size(body: object) -> int:
+    """Bytes of JSON, never fewer than any serialisation of the API server takes."""
+    return len(json.dumps(body)) if body is not None else 0

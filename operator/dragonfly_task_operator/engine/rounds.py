@@ -1,0 +1,123 @@
+"""One round of a run: learn who the peers are, then ask the ones that are due about the tasks that are due."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from dragonfly_task_operator.engine.fanout import TASKS_AT_ONCE, fan_out
+from dragonfly_task_operator.engine.ledger import Ledger, Outcome
+from dragonfly_task_operator.engine.model import Host, HostID, PlannedTask, TaskID
+from dragonfly_task_operator.engine.ports import Clock, Peers, Schedulers
+from dragonfly_task_operator.errors import NoPeersKnown, NoSchedulerReachable, RunError
+
+Ask = Callable[[Host, TaskID], Awaitable[Outcome]]
+Jitter = Callable[[], float]
+"""Gives a number from 0 to 1."""
+
+FIRST_BACKOFF = 0.5
+MAX_BACKOFF = 30.0
+
+
+def backoff(round_: int, jitter: Jitter) -> float:
+    """Seconds to wait before retry round `round_`, counted from 0: exponential, capped, jittered downwards by half."""
+    # 2**16 seconds is far above the cap, and keeps the float small whatever the round.
+    return float(min(FIRST_BACKOFF * 2 ** min(round_, 16), MAX_BACKOFF)) * (1 - jitter() / 2)
+
+
+@dataclass(slots=True)
+class Rounds:
+    """The means of a run, and its rounds.
+
+    Attributes:
+        scheduler_cluster_ids: only peers of these; None for all.
+        parallelism: most peers asked at once.
+        crowd: how many objects may fan out at once; all others wait in line.
+        trouble: why no round could be held lately, if none could.
+    """
+
+    ledger: Ledger
+    peers: Peers
+    schedulers: Schedulers
+    clock: Clock
+    jitter: Jitter
+    scheduler_cluster_ids: frozenset[int] | None
+    parallelism: int
+    crowd: asyncio.Semaphore
+    trouble: RunError | None = None
+
+    async def learn_hosts(self) -> list[Host]:
+        """List hosts on every scheduler, until there are any. Returns those that are new to this run.
+
+        Never gives up: the run's deadline ends it. `trouble` says meanwhile what is wrong.
+        """
+        round_ = 0
+        while True:
+            try:
+                new = await self._list_hosts()
+            except (NoSchedulerReachable, NoPeersKnown) as trouble:
+                self.trouble = trouble
+            else:
+                self.trouble = None
+                return new
+            await asyncio.sleep(backoff(round_, self.jitter))
+            round_ += 1
+
+    async def _list_hosts(self) -> list[Host]:
+        listing = await self.schedulers.hosts()
+        ledger = self.ledger
+        ledger.silent_schedulers, ledger.schedulers = listing.silent, listing.schedulers
+        wanted = self.scheduler_cluster_ids
+        hosts = [host for host in listing.hosts if wanted is None or host.scheduler_cluster_id in wanted]
+        new = [host for host in hosts if host.id not in ledger.hosts]
+        ledger.add_hosts(hosts)
+        if not ledger.hosts:
+            raise NoPeersKnown(_no_peers(listing.hosts, wanted))
+        return new
+
+    async def learn_metadata(self) -> None:
+        """Ask the schedulers what they know of each task. What they don't know stays unknown."""
+
+        async def learn(task: PlannedTask) -> None:
+            metadata = await self.schedulers.metadata(task.id)
+            if metadata is not None:
+                self.ledger.metadata[task.id] = metadata
+
+        await fan_out(self.ledger.tasks, learn, at_once=TASKS_AT_ONCE)
+
+    def all_pairs(self) -> dict[HostID, list[TaskID]]:
+        """Every task, for every known host."""
+        return self.pairs_of(self.ledger.hosts)
+
+    def pairs_of(self, hosts: Iterable[HostID]) -> dict[HostID, list[TaskID]]:
+        """Every task, for these hosts."""
+        ids = [task.id for task in self.ledger.tasks]
+        return {host: list(ids) for host in hosts}
+
+    async def hold(self, pairs: dict[HostID, list[TaskID]], ask: Ask) -> None:
+        """Ask these peers about these tasks and note what they answer."""
+
+        async def visit(item: tuple[HostID, Sequence[TaskID]]) -> None:
+            host = self.ledger.hosts[item[0]]
+
+            async def ask_one(task: TaskID) -> None:
+                self.ledger.record(task, host.id, await ask(host, task))
+
+            await fan_out(item[1], ask_one, at_once=TASKS_AT_ONCE)
+
+        async with self.crowd:
+            await fan_out(list(pairs.items()), visit, at_once=self.parallelism)
+
+
+def _no_peers(listed: Sequence[Host], wanted: frozenset[int] | None) -> str:
+    if listed and wanted is not None:
+        known = sorted({host.scheduler_cluster_id for host in listed})
+        return (
+            f"no peer belongs to spec.schedulerClusterIDs {sorted(wanted)}; the schedulers list peers of"
+            f" {known}: correct the ids"
+        )
+    return (
+        "the schedulers list no peers, which is no proof that nothing is cached (a restarted scheduler lists none"
+        " until they announce themselves again, within 5 minutes); check that dfdaemons run and reach the schedulers"
+    )

@@ -1,0 +1,124 @@
+"""One run of one object, from its spec to a verdict."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from dragonfly_task_operator.api.conditions import Reason
+from dragonfly_task_operator.api.specs import Spec, TaskDeletionSpec
+from dragonfly_task_operator.api.status import Status
+from dragonfly_task_operator.engine import verdict
+from dragonfly_task_operator.engine.deleting import DeletionPolicy, delete
+from dragonfly_task_operator.engine.ledger import Ledger
+from dragonfly_task_operator.engine.ports import Clock, Peers, Schedulers, Targets
+from dragonfly_task_operator.engine.report import NOTHING_CARRIED, Carried, results
+from dragonfly_task_operator.engine.rounds import Jitter, Rounds
+from dragonfly_task_operator.engine.searching import search
+from dragonfly_task_operator.engine.summary import summarise
+from dragonfly_task_operator.engine.verdict import Verdict
+from dragonfly_task_operator.errors import RunError
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What every run of an operator shares.
+
+    Attributes:
+        parallelism: most peers asked at once for one object whose spec does not say.
+        objects_at_once: how many objects may fan out at once.
+    """
+
+    targets: Targets
+    schedulers: Schedulers
+    peers: Peers
+    clock: Clock
+    parallelism: int = 256
+    crowd: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(64))
+    jitter: Jitter = random.random
+
+
+@dataclass(slots=True)
+class Run:
+    """A run. `execute` once; `snapshot` at any time.
+
+    Attributes:
+        started: when the run began, maybe in an operator that is gone: its deadline counts from there.
+        carried: what that operator had written.
+    """
+
+    spec: Spec
+    namespace: str
+    means: Means
+    started: datetime
+    carried: Carried = NOTHING_CARRIED
+    _rounds: Rounds | None = None
+    _timeout: asyncio.Timeout | None = None
+
+    @property
+    def deletes(self) -> bool:
+        """Whether peers are asked to delete; a dry run and a search only ask."""
+        return isinstance(self.spec, TaskDeletionSpec) and not self.spec.dry_run
+
+    async def execute(self) -> Verdict:
+        """Do the work. Whatever happens to peers and schedulers, a verdict comes out.
+
+        Raises:
+            asyncio.CancelledError: the run was cancelled: its object was deleted, edited, or suspended.
+        """
+        try:
+            async with asyncio.timeout(self._seconds_left()) as self._timeout:
+                return await self._work()
+        except RunError as error:
+            return verdict.stopped_by(error)
+        except TimeoutError:
+            rounds = self._rounds
+            ledger = rounds.ledger if rounds else Ledger(())
+            return verdict.out_of_time(self.spec, summarise(ledger), rounds.trouble if rounds else None)
+
+    def adopt(self, spec: Spec) -> None:
+        """Go on with an edited spec that asks for the same work. A new deadline counts at once, the rest from the next run."""
+        self.spec = spec
+        if self._timeout is not None and not self._timeout.expired():
+            self._timeout.reschedule(asyncio.get_running_loop().time() + self._seconds_left())
+
+    def _seconds_left(self) -> float:
+        deadline = self.started + timedelta(seconds=self.spec.active_deadline_seconds)
+        return max((deadline - self.means.clock.now()).total_seconds(), 0)
+
+    async def _work(self) -> Verdict:
+        spec, means = self.spec, self.means
+        ledger = Ledger(await means.targets.resolve(spec.targets, namespace=self.namespace))
+        self._rounds = rounds = Rounds(
+            ledger=ledger,
+            peers=means.peers,
+            schedulers=means.schedulers,
+            clock=means.clock,
+            jitter=means.jitter,
+            scheduler_cluster_ids=(
+                None if spec.scheduler_cluster_ids is None else frozenset(spec.scheduler_cluster_ids)
+            ),
+            parallelism=spec.parallelism or means.parallelism,
+            crowd=means.crowd,
+        )
+        if isinstance(spec, TaskDeletionSpec) and not spec.dry_run:
+            await delete(
+                rounds,
+                DeletionPolicy(backoff_limit=spec.backoff_limit, unfinished_downloads=spec.unfinished_downloads),
+            )
+        else:
+            await search(rounds)
+        return verdict.judge(spec, ledger, summarise(ledger), carried=self.carried)
+
+    def snapshot(self) -> tuple[Status, Verdict]:
+        """Tell what is known now: the results, and how far the run is."""
+        rounds = self._rounds
+        if rounds is None:
+            return Status(), Verdict(Reason.RUNNING, "resolving targets")
+        summary = summarise(rounds.ledger)
+        return (
+            results(rounds.ledger, summary, deleting=self.deletes, carried=self.carried),
+            verdict.progress(self.spec, rounds.ledger, summary, rounds.trouble),
+        )

@@ -1,0 +1,152 @@
+"""The fold: from a ledger to counts, bounded lists and a verdict's facts. Pure, and the same for the same answers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from dragonfly_task_operator.engine.ledger import Cleared, Failed, Holds, Ledger, Outcome
+from dragonfly_task_operator.engine.model import Copy, Host, HostID, PlannedTask
+from dragonfly_task_operator.errors import PeerReason
+
+
+@dataclass(slots=True)
+class Counts:
+    """How many peers; each counted once, under the worst that is known of it."""
+
+    total: int = 0
+    caching: int = 0
+    deleted: int = 0
+    already_absent: int = 0
+    failed: int = 0
+    unreachable: int = 0
+
+    def add(self, outcomes: Iterable[Outcome]) -> None:
+        """Count one peer by what it answered about some tasks."""
+        caching = cleared = failed = unasked = False
+        for outcome in outcomes:
+            match outcome:
+                case Failed():
+                    caching |= outcome.had_copy
+                    unasked |= outcome.could_not_be_asked
+                    failed |= not outcome.could_not_be_asked
+                case Cleared():
+                    caching = cleared = True
+                case Holds():
+                    caching = True
+        self.caching += caching
+        if failed:
+            self.failed += 1
+        elif unasked:
+            self.unreachable += 1
+        elif cleared:
+            self.deleted += 1
+        elif not caching:
+            self.already_absent += 1
+
+
+@dataclass(frozen=True, slots=True)
+class PeerFailure:
+    """A failure and whose it is."""
+
+    task: PlannedTask
+    host: Host
+    failed: Failed
+
+
+@dataclass(slots=True)
+class TaskSummary:
+    """What is known of one task id."""
+
+    task: PlannedTask
+    counts: Counts = field(default_factory=Counts)
+    holders: list[tuple[Host, Copy]] = field(default_factory=list)
+    failures: list[PeerFailure] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Summary:
+    """What is known of a run.
+
+    Attributes:
+        counts: over all tasks.
+        tasks: those to show: those cached anywhere first, then in the order of the targets.
+        failures: those of the tasks to show, sorted by hostname.
+        asked, pairs: (task, peer) pairs settled, and all known.
+    """
+
+    counts: Counts
+    tasks: list[TaskSummary]
+    failures: list[PeerFailure]
+    settled: int
+    pairs: int
+
+    def failures_by_reason(self) -> list[tuple[PeerReason, int, str]]:
+        """Count failures: (reason, how many, an example's description), the most frequent first."""
+        counter = Counter(failure.failed.reason for failure in self.failures)
+        examples: dict[PeerReason, str] = {}
+        for failure in self.failures:
+            examples.setdefault(failure.failed.reason, failure.failed.description)
+        return [
+            (reason, count, examples[reason])
+            for reason, count in sorted(counter.items(), key=lambda item: (-item[1], item[0]))
+        ]
+
+
+def summarise(ledger: Ledger) -> Summary:
+    """Fold a ledger."""
+    by_task = [_summarise_task(task, ledger) for task in ledger.tasks]
+    counts = Counts(total=len(ledger.hosts))
+    tables = list(ledger.outcomes.values())
+    settled = 0
+    for host in ledger.hosts:
+        outcomes = [table[host] for table in tables if host in table]
+        settled += sum(not _is_pending(outcome) for outcome in outcomes)
+        if len(outcomes) == len(tables) or any(isinstance(outcome, Failed) for outcome in outcomes):
+            counts.add(outcomes)
+    shown = _shown(by_task)
+    failures = sorted(
+        (failure for summary in shown for failure in summary.failures),
+        key=lambda failure: (failure.host.hostname, failure.host.id, failure.task.target, failure.task.id),
+    )
+    return Summary(counts, shown, failures, settled, len(ledger.hosts) * len(ledger.tasks))
+
+
+def _is_pending(outcome: Outcome) -> bool:
+    return isinstance(outcome, Failed) and outcome.retryable
+
+
+def _summarise_task(task: PlannedTask, ledger: Ledger) -> TaskSummary:
+    summary = TaskSummary(task, Counts(total=len(ledger.hosts)))
+    for host_id, outcome in ledger.outcomes[task.id].items():
+        summary.counts.add((outcome,))
+        match outcome:
+            case Holds(copy):
+                summary.holders.append((ledger.hosts[host_id], copy))
+            case Failed():
+                summary.failures.append(PeerFailure(task, ledger.hosts[host_id], outcome))
+    summary.holders.sort(key=lambda holder: (holder[0].hostname, holder[0].id))
+    return summary
+
+
+def _shown(summaries: list[TaskSummary]) -> list[TaskSummary]:
+    """Leave out candidate ids that nobody caches, but for the first of each subject.
+
+    A candidate that a peer failed on is left out too when a shown one of the same subject failed there: a peer that is
+    down is one failure, not one for each rule that an id can be made by.
+    """
+    subjects: dict[str, list[TaskSummary]] = {}
+    for summary in summaries:
+        subjects.setdefault(summary.task.subject, []).append(summary)
+    shown: list[TaskSummary] = []
+    for candidates in subjects.values():
+        cached = [summary for summary in candidates if summary.counts.caching]
+        chosen = cached or candidates[:1]
+        failed_on: set[HostID] = {failure.host.id for summary in chosen for failure in summary.failures}
+        for summary in candidates:
+            if summary not in chosen and any(failure.host.id not in failed_on for failure in summary.failures):
+                chosen.append(summary)
+                failed_on.update(failure.host.id for failure in summary.failures)
+        shown.extend(chosen)
+    return sorted(shown, key=lambda summary: (not summary.counts.caching, summary.task.target))

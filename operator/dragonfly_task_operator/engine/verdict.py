@@ -1,0 +1,134 @@
+"""How a run ended, in a reason and a sentence. Pure: made from a summary and what stopped the run, if anything did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dragonfly_task_operator.api.conditions import SUCCESSES, Reason
+from dragonfly_task_operator.api.specs import Spec, TaskDeletionSpec, UnreachablePeers
+from dragonfly_task_operator.engine.ledger import Ledger
+from dragonfly_task_operator.engine.report import NOTHING_CARRIED, Carried, describe_failure, peer_counts
+from dragonfly_task_operator.engine.summary import Counts, Summary
+from dragonfly_task_operator.errors import RunError
+from dragonfly_task_operator.observability.redaction import cut, redact
+
+MAX_MESSAGE = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the condition `Succeeded` is to say."""
+
+    reason: Reason
+    message: str
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the condition is True."""
+        return self.reason in SUCCESSES
+
+
+def judge(spec: Spec, ledger: Ledger, summary: Summary, *, carried: Carried = NOTHING_CARRIED) -> Verdict:
+    """Judge a run that came to its own end."""
+    counts = summary.counts
+    peers = f"{counts.total} peer{'' if counts.total == 1 else 's'}"
+    note = _schedulers_note(ledger)
+    trouble = _trouble(summary)
+    ignored = f"; {trouble}, see status.failures" if trouble else ""
+
+    if not isinstance(spec, TaskDeletionSpec):
+        if trouble:
+            return Verdict(
+                Reason.PARTIAL_RESULTS, f"cached on {counts.caching} of {peers}; {trouble}: see status.failures{note}"
+            )
+        if counts.caching:
+            return Verdict(Reason.FOUND, f"cached on {counts.caching} of {peers}{note}")
+        return Verdict(Reason.NOT_FOUND, f"cached on none of {peers}{note}")
+
+    if counts.failed or (counts.unreachable and spec.unreachable_peers is UnreachablePeers.FAIL):
+        first = summary.failures[0]
+        done = (
+            f"would delete from {counts.caching}"
+            if spec.dry_run
+            else f"deleted from {peer_counts(counts, deleting=True, carried=carried.peers).deleted}"
+        )
+        return Verdict(
+            Reason.PEERS_FAILED,
+            cut(
+                f"{done} of {peers}; {trouble}, first {describe_failure(first.failed, first.host)};"
+                f" see status.failures, mend the peers, then set a new spec.runID to run again{note}",
+                MAX_MESSAGE,
+            ),
+        )
+    if spec.dry_run:
+        return Verdict(
+            Reason.DRY_RUN,
+            f"would delete from {counts.caching} of {peers}; set spec.dryRun to false to do it{ignored}{note}",
+        )
+    deleted = peer_counts(counts, deleting=True, carried=carried.peers).deleted
+    asked = counts.total - counts.unreachable
+    if not deleted:
+        return Verdict(Reason.NOTHING_TO_DELETE, f"none of {asked} peers asked had it{ignored}{note}")
+    return Verdict(
+        Reason.DELETED,
+        f"deleted from {deleted} of {peers}; all {asked} of them, asked again, no longer have it{ignored}{note}",
+    )
+
+
+def progress(spec: Spec, ledger: Ledger, summary: Summary, trouble: RunError | None) -> Verdict:
+    """Say how far a run is that goes on."""
+    if trouble is not None:
+        return Verdict(Reason.RUNNING, cut(f"trying again: {redact(str(trouble))}", MAX_MESSAGE))
+    counts = summary.counts
+    if not counts.total:
+        return Verdict(Reason.RUNNING, "listing peers")
+    found = f"deleted from {counts.deleted}" if _deletes(spec) else f"cached on {counts.caching}"
+    failing = _trouble(summary)
+    return Verdict(
+        Reason.RUNNING,
+        f"{summary.settled} of {summary.pairs} (task, peer) pairs settled; {found} of {counts.total} peers"
+        f"{f'; so far {failing}' if failing else ''}{_schedulers_note(ledger)}",
+    )
+
+
+def out_of_time(spec: Spec, summary: Summary, trouble: RunError | None) -> Verdict:
+    """Judge a run that its deadline ended."""
+    limit = f"after {spec.active_deadline_seconds} s (spec.activeDeadlineSeconds)"
+    if trouble is not None:
+        return Verdict(Reason(trouble.reason), cut(f"gave up {limit}: {redact(str(trouble))}", MAX_MESSAGE))
+    failing = _trouble(summary)
+    first = summary.failures[0] if summary.failures else None
+    return Verdict(
+        Reason.DEADLINE_EXCEEDED,
+        cut(
+            f"stopped {limit} with {summary.settled} of {summary.pairs} (task, peer) pairs settled"
+            + (f"; {failing}, first {describe_failure(first.failed, first.host)}" if first else "")
+            + "; raise the deadline or set a new spec.runID to run again",
+            MAX_MESSAGE,
+        ),
+    )
+
+
+def stopped_by(error: RunError) -> Verdict:
+    """Judge a run that could not be begun."""
+    return Verdict(Reason(error.reason), cut(redact(str(error)), MAX_MESSAGE))
+
+
+def _deletes(spec: Spec) -> bool:
+    return isinstance(spec, TaskDeletionSpec) and not spec.dry_run
+
+
+def _trouble(summary: Summary) -> str:
+    counts: Counts = summary.counts
+    peers = counts.failed + counts.unreachable
+    if not peers:
+        return ""
+    reasons = ", ".join(f"{count} {reason}" for reason, count, _ in summary.failures_by_reason())
+    return f"{peers} peer{'' if peers == 1 else 's'} failed ({reasons})"
+
+
+def _schedulers_note(ledger: Ledger) -> str:
+    silent = ledger.silent_schedulers
+    if not silent:
+        return ""
+    return cut(redact(f"; {len(silent)} of {ledger.schedulers} schedulers did not answer ({', '.join(silent)})"), 512)

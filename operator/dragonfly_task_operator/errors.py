@@ -1,0 +1,100 @@
+"""The errors of the operator: one small tree, each saying whether trying again can help.
+
+Errors of a library are mapped to these once, in the room that calls the library. What a person reads has three parts:
+what happened, to what, and what to do about it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class RunReason(StrEnum):
+    """Why a run ended without success: the values of `status.conditions[Succeeded].reason` in the API."""
+
+    PEERS_FAILED = "PeersFailed"
+    NO_SCHEDULER_REACHABLE = "NoSchedulerReachable"
+    NO_PEERS_KNOWN = "NoPeersKnown"
+    IMAGE_UNRESOLVABLE = "ImageUnresolvable"
+    DEADLINE_EXCEEDED = "DeadlineExceeded"
+    INVALID_SPEC = "InvalidSpec"
+
+
+class PeerReason(StrEnum):
+    """Why one peer could not do what it was asked: the values of `status.failures[].reason` in the API."""
+
+    UNREACHABLE = "Unreachable"
+    TIMEOUT = "Timeout"
+    TLS = "TLS"
+    PERMISSION_DENIED = "PermissionDenied"
+    UNIMPLEMENTED = "Unimplemented"
+    OVERLOADED = "Overloaded"
+    DOWNLOADING = "Downloading"
+    INTERNAL = "Internal"
+    STILL_CACHED = "StillCached"
+
+
+class OperatorError(Exception):
+    """The root of the tree; `str()` of each is a message for a person."""
+
+
+class SettingsError(OperatorError):
+    """A setting that can't be used. Ends the process at start with exit code 2."""
+
+
+class StartError(OperatorError):
+    """Something that the operator can't start without is missing. Ends the process with exit code 1."""
+
+
+class RunError(OperatorError):
+    """Ends a run, or holds it up.
+
+    Attributes:
+        reason: what the condition `Succeeded` says.
+    """
+
+    reason: RunReason
+
+
+class InvalidTarget(RunError):
+    """A target that names no task: the user's to mend, trying again can't help."""
+
+    reason = RunReason.INVALID_SPEC
+
+
+class ImageUnresolvable(RunError):
+    """An image target whose blobs can't be told."""
+
+    reason = RunReason.IMAGE_UNRESOLVABLE
+
+
+class NoSchedulerReachable(RunError):
+    """No scheduler of a cluster answered. Tried again until the run's deadline."""
+
+    reason = RunReason.NO_SCHEDULER_REACHABLE
+
+
+class NoPeersKnown(RunError):
+    """No scheduler lists a peer, which is no proof that nothing is cached. Tried again until the run's deadline."""
+
+    reason = RunReason.NO_PEERS_KNOWN
+
+
+class LookupFailed(OperatorError):
+    """A name, or a Service, gave no addresses."""
+
+
+class PeerError(OperatorError):
+    """One request to one peer failed.
+
+    Args:
+        reason: what kind of failure it was.
+        description: the peer's own words, or the transport's.
+        retryable: whether the same request may succeed later.
+    """
+
+    def __init__(self, reason: PeerReason, description: str, *, retryable: bool) -> None:
+        super().__init__(f"{reason}: {description}")
+        self.reason = reason
+        self.description = description
+        self.retryable = retryable

@@ -1,0 +1,213 @@
+"""Reading and writing custom objects through the API server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from kubernetes.aio.client import ApiClient, ApiException, CustomObjectsApi
+from pydantic import ValidationError
+
+from dragonfly_task_operator.api.base import GROUP, VERSION
+from dragonfly_task_operator.api.kinds import Kind
+from dragonfly_task_operator.api.specs import Spec
+from dragonfly_task_operator.api.status import Status
+from dragonfly_task_operator.errors import OperatorError
+
+Body = Mapping[str, Any]
+
+_METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+_PAGE = 500
+_STATUS_FIELDS = [str(field.alias) for field in Status.model_fields.values()]
+
+
+class ApiUnavailable(OperatorError):
+    """The API server can't be reached, or can't serve just now. Try again later."""
+
+
+class ObjectGone(OperatorError):
+    """The object, with this uid, is no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """Which object: its kind and name, and the uid that tells it from a later one of the same name."""
+
+    kind: Kind
+    namespace: str
+    name: str
+    uid: str
+
+    def __str__(self) -> str:
+        return f"{self.kind.name} {self.namespace}/{self.name}"
+
+
+class UnreadableSpec(OperatorError):
+    """A spec that this operator's models refuse although the API server took it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """An object as it was at one resourceVersion."""
+
+    ref: Ref
+    body: Body
+
+    @property
+    def resource_version(self) -> str:
+        return str(self.body["metadata"]["resourceVersion"])
+
+    @property
+    def generation(self) -> int:
+        return int(self.body["metadata"]["generation"])
+
+    def spec(self) -> Spec:
+        """Read the spec. Raises UnreadableSpec."""
+        try:
+            return self.ref.kind.spec.model_validate(self.body.get("spec", {}))
+        except ValidationError as error:
+            first = error.errors(include_input=False)[0]
+            where = ".".join(str(part) for part in ("spec", *first["loc"]))
+            raise UnreadableSpec(f"{where}: {first['msg'].removeprefix('Value error, ')}") from None
+
+    def status(self) -> Status:
+        """Read the status; an empty one if it is not a status that this operator can read."""
+        try:
+            return Status.model_validate(self.body.get("status") or {})
+        except ValidationError:
+            return Status()
+
+
+def age(resource_version: str) -> int:
+    """Order resource versions: Kubernetes defines them as comparable integers since 1.35, and they have long been."""
+    return int(resource_version) if resource_version.isdigit() else 0
+
+
+class Objects:
+    """The custom objects of this operator's kinds."""
+
+    def __init__(self, client: ApiClient) -> None:
+        self._api = CustomObjectsApi(client)
+
+    async def get(self, ref: Ref) -> Snapshot:
+        """Read an object anew. Raises ObjectGone, ApiUnavailable."""
+        body = await self._guarded(
+            self._api.get_namespaced_custom_object(GROUP, VERSION, ref.namespace, ref.kind.plural, ref.name)
+        )
+        return _same_object(ref, body)
+
+    async def write_status(self, snapshot: Snapshot, render: Callable[[Snapshot], Status]) -> Snapshot:
+        """Write a whole status, whatever else is written at the same time.
+
+        Args:
+            snapshot: the object as far as it is known.
+            render: makes the status for an object; called again with a fresher one when `snapshot` is out of date. It
+                may raise to give up.
+
+        Returns:
+            the object with its new status.
+
+        Raises:
+            ObjectGone, ApiUnavailable.
+        """
+        while True:
+            patch = {
+                # Without it, a status could land on an object of the same name made since: a uid is not checked.
+                "metadata": {"resourceVersion": snapshot.resource_version},
+                "status": dict.fromkeys(_STATUS_FIELDS) | render(snapshot).to_json(),
+            }
+            ref = snapshot.ref
+            try:
+                body = await self._guarded(
+                    self._api.patch_namespaced_custom_object_status(
+                        GROUP,
+                        VERSION,
+                        ref.namespace,
+                        ref.kind.plural,
+                        ref.name,
+                        patch,
+                        field_validation="Strict",
+                        _content_type="application/merge-patch+json",
+                    )
+                )
+            except _Conflict:
+                snapshot = await self.get(ref)
+            else:
+                return _same_object(ref, body)
+
+    async def delete(self, snapshot: Snapshot) -> None:
+        """Delete an object as it was seen: if it has changed since, nothing happens. Raises ObjectGone, ApiUnavailable."""
+        ref = snapshot.ref
+        preconditions = {"uid": ref.uid, "resourceVersion": snapshot.resource_version}
+        try:
+            await self._guarded(
+                self._api.delete_namespaced_custom_object(
+                    GROUP,
+                    VERSION,
+                    ref.namespace,
+                    ref.kind.plural,
+                    ref.name,
+                    body={"preconditions": preconditions, "propagationPolicy": "Background"},
+                )
+            )
+        except _Conflict:
+            return
+
+    async def uids(self, kind: Kind, namespace: str | None) -> AsyncIterator[str]:
+        """List the uids of a kind's objects, in pages, without their bodies. Raises ApiUnavailable."""
+        token: str | None = None
+        while True:
+            listing = await self._guarded(
+                self._api.list_namespaced_custom_object(
+                    GROUP, VERSION, namespace, kind.plural, limit=_PAGE, _continue=token, _headers=_METADATA_HEADERS
+                )
+                if namespace
+                else self._api.list_cluster_custom_object(
+                    GROUP, VERSION, kind.plural, limit=_PAGE, _continue=token, _headers=_METADATA_HEADERS
+                )
+            )
+            for item in listing["items"]:
+                yield item["metadata"]["uid"]
+            token = listing["metadata"].get("continue")
+            if not token:
+                return
+
+    @staticmethod
+    async def _guarded(request: Any) -> Any:
+        try:
+            return await request
+        except ApiException as error:
+            raise _mapped(error) from None
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise ApiUnavailable(f"the API server can't be reached: {type(error).__name__}: {error}") from None
+
+
+_METADATA_HEADERS = {"Accept": _METADATA_ONLY}
+
+
+class _Conflict(OperatorError):
+    """Somebody has written the object since it was read."""
+
+
+def _mapped(error: ApiException) -> OperatorError:
+    if error.status == 404:
+        return ObjectGone("the object is gone")
+    if error.status == 409:
+        return _Conflict("the object has changed")
+    return ApiUnavailable(f"the API server answered {error.status}: {_message(error)}")
+
+
+def _message(error: ApiException) -> str:
+    try:
+        return str(json.loads(error.body or "{}").get("message") or error.reason)
+    except (ValueError, AttributeError):
+        return str(error.reason)
+
+
+def _same_object(ref: Ref, body: Body) -> Snapshot:
+    if body["metadata"]["uid"] != ref.uid:
+        raise ObjectGone("another object has the name now")
+    return Snapshot(ref, body)

@@ -1,0 +1,246 @@
+"""The work queue: for each object that needs something, one worker that decides and acts until nothing is left to do.
+
+Level-triggered: what has been seen of an object last is what counts, however many events there were. Events only set a
+flag, so Kopf's handlers return in microseconds. An object at rest costs one small entry, without its body.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from dragonfly_task_operator.api.conditions import Reason
+from dragonfly_task_operator.api.kinds import KINDS, Kind
+from dragonfly_task_operator.api.status import Status
+from dragonfly_task_operator.engine.lifecycle import Acknowledge, Begin, Remove, Rest, Suspend, decide
+from dragonfly_task_operator.engine.run import Means
+from dragonfly_task_operator.engine.verdict import Verdict
+from dragonfly_task_operator.errors import OperatorError
+from dragonfly_task_operator.kube.composing import acknowledge, compose, fail
+from dragonfly_task_operator.kube.events import Recorder
+from dragonfly_task_operator.kube.objects import (
+    ApiUnavailable,
+    Body,
+    ObjectGone,
+    Objects,
+    Ref,
+    Snapshot,
+    UnreadableSpec,
+    age,
+)
+from dragonfly_task_operator.kube.running import Running, Superseded
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS = 2.0
+"""After the API server could not be reached."""
+
+CHECKPOINT_SECONDS = 3.0
+"""For writing what is known when the operator stops."""
+
+
+@dataclass(slots=True)
+class _Entry:
+    """What the queue knows of one object. `snapshot` is dropped while the object is at rest."""
+
+    latest: int
+    snapshot: Snapshot | None
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    worker: asyncio.Task[None] | None = None
+    running: Running | None = None
+
+    def see(self, snapshot: Snapshot) -> bool:
+        """Take note of an object as it is now. Returns whether that was news."""
+        version = age(snapshot.resource_version)
+        if version <= self.latest:
+            return False
+        self.latest, self.snapshot = version, snapshot
+        if self.running is not None:
+            self.running.see(snapshot)
+        return True
+
+
+class Reconciler:
+    """All objects of the operator."""
+
+    def __init__(self, *, means: Means, objects: Objects, recorder: Recorder) -> None:
+        self._means = means
+        self._objects = objects
+        self._recorder = recorder
+        self._entries: dict[str, _Entry] = {}
+        self._is_stopping = False
+
+    def observe(self, kind: Kind, body: Body) -> None:
+        """Take note of an object that exists. Stale and repeated events change nothing."""
+        metadata = body["metadata"]
+        uid = str(metadata["uid"])
+        if metadata.get("deletionTimestamp"):
+            # Somebody else's finalizer keeps it for a while; for this operator it is gone.
+            self.forget(uid)
+            return
+        snapshot = Snapshot(Ref(kind, str(metadata["namespace"]), str(metadata["name"]), uid), body)
+        entry = self._entries.get(uid)
+        if entry is None:
+            entry = self._entries[uid] = _Entry(latest=age(snapshot.resource_version), snapshot=snapshot)
+        elif not entry.see(snapshot):
+            return
+        entry.changed.set()
+        if entry.worker is None and not self._is_stopping:
+            entry.worker = asyncio.get_running_loop().create_task(self._work(uid, entry))
+
+    def forget(self, uid: str) -> None:
+        """Take note that an object is gone: whatever it had going stops."""
+        entry = self._entries.pop(uid, None)
+        if entry is not None and entry.worker is not None:
+            entry.worker.cancel()
+
+    async def sweep(self, namespaces: Sequence[str]) -> None:
+        """Forget objects that are gone without an event to say so: a watch can lose one when it has to list anew.
+
+        Args:
+            namespaces: those looked after; none for all.
+
+        Raises:
+            ApiUnavailable: nothing was forgotten.
+        """
+        known = set(self._entries)
+        there: set[str] = set()
+        for kind in KINDS:
+            for namespace in namespaces or (None,):
+                async for uid in self._objects.uids(kind, namespace):
+                    there.add(uid)
+        for uid in known - there:
+            log.info("object.vanished uid=%s", uid)
+            self.forget(uid)
+
+    async def aclose(self) -> None:
+        """Write down what the runs that are going know, and stop them."""
+        self._is_stopping = True
+        entries = list(self._entries.values())
+        checkpoints = [
+            asyncio.get_running_loop().create_task(entry.running.checkpoint()) for entry in entries if entry.running
+        ]
+        if checkpoints:
+            done, late = await asyncio.wait(checkpoints, timeout=CHECKPOINT_SECONDS)
+            for task in late:
+                task.cancel()
+            failed = [task.exception() for task in done if task.exception() is not None]
+            log.info("stopping runs=%d checkpointed=%d", len(checkpoints), len(done) - len(failed))
+        workers = [entry.worker for entry in entries if entry.worker is not None]
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+
+    async def _work(self, uid: str, entry: _Entry) -> None:
+        """Decide and act until the object is at rest. Ends without a trace when the object is gone."""
+        try:
+            while entry.snapshot is not None:
+                entry.changed.clear()
+                try:
+                    until = await self._act(entry, entry.snapshot)
+                except Superseded:
+                    continue
+                except ApiUnavailable as error:
+                    log.warning("object.delayed object=%r error=%r", str(entry.snapshot.ref), str(error)[:300])
+                    await _wait(entry.changed, RETRY_SECONDS)
+                    continue
+                if until is not None:
+                    await _wait(entry.changed, (until - self._means.clock.now()).total_seconds())
+                elif not entry.changed.is_set():
+                    entry.snapshot = None
+        except ObjectGone:
+            self._entries.pop(uid, None)
+        except Exception:  # the outermost frame of a worker: nothing can be let through, nobody would see it
+            log.exception("worker.broken uid=%s", uid)
+            if entry.snapshot is not None:
+                await self._give_up(entry, entry.snapshot)
+        finally:
+            entry.worker = None
+
+    async def _give_up(self, entry: _Entry, snapshot: Snapshot) -> None:
+        """Say on the object that the operator is at fault, so that nobody waits for it."""
+        message = "the operator met an error that it does not know while it dealt with this object: see its log"
+        now = self._means.clock.now().replace(microsecond=0)
+        entry.snapshot = None
+        with contextlib.suppress(OperatorError):
+            await self._objects.write_status(
+                snapshot,
+                lambda at: fail(at.status(), Reason.INTERNAL_ERROR, message, generation=at.generation, now=now),
+            )
+
+    async def _act(self, entry: _Entry, snapshot: Snapshot) -> datetime | None:
+        """Do the one thing that the object needs most. Returns when to look again: None for when it changes."""
+        clock = self._means.clock
+        status, generation = snapshot.status(), snapshot.generation
+        try:
+            spec = snapshot.spec()
+        except UnreadableSpec as error:
+            message = str(error)
+            if status.reason != Reason.INVALID_SPEC or status.observed_generation != generation:
+                now = clock.now().replace(microsecond=0)
+                await self._write(
+                    entry,
+                    snapshot,
+                    lambda at: fail(at.status(), Reason.INVALID_SPEC, message, generation=at.generation, now=now),
+                )
+            return None
+        match decide(spec, status, generation=generation, now=clock.now()):
+            case Begin() as begin:
+                await self._run(
+                    entry, Running(snapshot, entry.changed, begin, spec, self._means, self._objects, self._recorder)
+                )
+                return clock.now()
+            case Suspend():
+                results = status if status.run_key is not None else Status()
+                await self._write(
+                    entry,
+                    snapshot,
+                    lambda at: compose(
+                        status,
+                        results,
+                        Verdict(Reason.SUSPENDED, "not started: spec.suspend is true"),
+                        spec=spec,
+                        generation=at.generation,
+                        started=status.start_time,
+                        history=status.history or (),
+                        now=clock.now(),
+                    ),
+                )
+                return clock.now()
+            case Acknowledge():
+                await self._write(entry, snapshot, lambda at: acknowledge(at.status(), generation=at.generation))
+                return clock.now()
+            case Remove():
+                log.info("object.expired object=%r", str(snapshot.ref))
+                await self._objects.delete(snapshot)
+                return None
+            case Rest(until):
+                return until
+
+    async def _run(self, entry: _Entry, running: Running) -> None:
+        entry.running = running
+        try:
+            await running.execute()
+        finally:
+            entry.running = None
+            entry.see(running.snapshot)
+
+    async def _write(self, entry: _Entry, snapshot: Snapshot, render: Callable[[Snapshot], Status]) -> None:
+        """Write a status that was decided on for exactly this snapshot. Raises Superseded when there is a newer one."""
+
+        def render_unless_changed(at: Snapshot) -> Status:
+            if at is not snapshot:
+                entry.see(at)
+                raise Superseded
+            return render(at)
+
+        entry.see(await self._objects.write_status(snapshot, render_unless_changed))
+
+
+async def _wait(changed: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(changed.wait(), max(seconds, 0))

@@ -1,0 +1,202 @@
+"""One run under way: the engine on one side, the object's status on the other.
+
+The first status comes half a second after the start, further ones at most once a second and only when they say something
+new, and the last one always: the number of writes depends on time, never on the number of peers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from dragonfly_task_operator.api.conditions import Reason
+from dragonfly_task_operator.api.specs import Spec, run_key
+from dragonfly_task_operator.api.status import Status
+from dragonfly_task_operator.engine.lifecycle import Begin
+from dragonfly_task_operator.engine.run import Means, Run
+from dragonfly_task_operator.engine.verdict import Verdict
+from dragonfly_task_operator.kube.composing import compose
+from dragonfly_task_operator.kube.events import Recorder
+from dragonfly_task_operator.kube.objects import ApiUnavailable, Objects, Snapshot, UnreadableSpec, age
+from dragonfly_task_operator.observability.redaction import redact
+
+log = logging.getLogger(__name__)
+
+FIRST_STATUS = 0.5
+STATUS_INTERVAL = 1.0
+MAX_API_BACKOFF = 5.0
+"""Seconds."""
+
+
+class Superseded(Exception):
+    """The object asks for something else now: this run must not write its status any more."""
+
+
+@dataclass(slots=True)
+class Running:
+    """A run of one object, until it ends, is superseded, or is cancelled.
+
+    Attributes:
+        snapshot: the object as it was last seen or written. Whoever watches the object keeps it fresh.
+        changed: set when `snapshot` has been replaced.
+    """
+
+    snapshot: Snapshot
+    changed: asyncio.Event
+    begin: Begin
+    spec: Spec
+    means: Means
+    objects: Objects
+    recorder: Recorder
+    _run: Run | None = None
+
+    async def execute(self) -> Snapshot:
+        """Run, reporting all the way.
+
+        Returns:
+            the object with the last status written.
+
+        Raises:
+            Superseded: the object was edited, or suspended; suspending is written before.
+            ObjectGone: it was deleted.
+        """
+        self._run = run = Run(
+            self.spec, self.snapshot.ref.namespace, self.means, self.begin.started, self.begin.carried
+        )
+        ref, clock = self.snapshot.ref, self.means.clock
+        log.info("run.started object=%r uid=%s runKey=%s", str(ref), ref.uid, self.begin.key)
+        going_on = self.begin.started < clock.now() and self.snapshot.status().run_key == self.begin.key
+        self.recorder.started(ref, "goes on with the run" if going_on else "began a run", clock.now())
+        engine = asyncio.get_running_loop().create_task(run.execute())
+        try:
+            verdict = await self._follow(run, engine)
+            await self._write_persistently(run, verdict)
+        finally:
+            await _stop(engine)
+        self.recorder.ended(ref, verdict, clock.now())
+        peers = self.snapshot.status().peers
+        log.info(
+            "run.finished object=%r uid=%s reason=%s peers=%s seconds=%.2f",
+            str(ref),
+            ref.uid,
+            verdict.reason,
+            peers.total if peers else 0,
+            (clock.now() - self.begin.started).total_seconds(),
+        )
+        return self.snapshot
+
+    async def checkpoint(self) -> None:
+        """Write what is known, once: the operator is about to stop. Raises as a write does."""
+        if self._run is not None:
+            await self._write(*self._run.snapshot())
+
+    async def _follow(self, run: Run, engine: asyncio.Task[Verdict]) -> Verdict:
+        """Write progress until the engine comes to a verdict."""
+        pause = FIRST_STATUS
+        written: tuple[Status, Verdict] | None = None
+        while True:
+            changed = asyncio.get_running_loop().create_task(self.changed.wait())
+            try:
+                await asyncio.wait({engine, changed}, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                await _stop(changed)
+            if engine.done():
+                return self._verdict(engine)
+            if self.changed.is_set():
+                self.changed.clear()
+                await self._heed_edit(run, engine)
+                continue
+            state = run.snapshot()
+            if state != written:
+                # A write that fails is made good by the next one.
+                with contextlib.suppress(ApiUnavailable):
+                    await self._write(state[0], state[1])
+                    written = state
+            pause = STATUS_INTERVAL
+
+    def _verdict(self, engine: asyncio.Task[Verdict]) -> Verdict:
+        error = engine.exception()
+        if error is None:
+            return engine.result()
+        log.error("run.broken object=%r uid=%s", str(self.snapshot.ref), self.snapshot.ref.uid, exc_info=error)
+        return Verdict(
+            Reason.INTERNAL_ERROR,
+            f"the operator met an error that it does not know ({type(error).__name__}: {redact(str(error))[:200]});"
+            " its log has the details: please report it; a new spec.runID tries again",
+        )
+
+    async def _heed_edit(self, run: Run, engine: asyncio.Task[Verdict]) -> None:
+        """See what a change of the object asks of the run that is going."""
+        try:
+            spec = self.snapshot.spec()
+        except UnreadableSpec as error:
+            raise Superseded from error
+        if run_key(spec) != self.begin.key:
+            raise Superseded
+        if spec.suspend:
+            await _stop(engine)
+            results, _ = run.snapshot()
+            await self._persist(lambda: self._write(results, Verdict(Reason.SUSPENDED, "suspended on the way")))
+            raise Superseded
+        self.spec = spec
+        run.adopt(spec)
+
+    async def _write_persistently(self, run: Run, verdict: Verdict) -> None:
+        results, _ = run.snapshot()
+        await self._persist(lambda: self._write(results, verdict))
+
+    async def _persist(self, write: Callable[[], Awaitable[None]]) -> None:
+        """Write until the API server takes it: a result must not be lost because the API server restarts."""
+        backoff = 0.1
+        while True:
+            try:
+                await write()
+            except ApiUnavailable as error:
+                log.warning("status.delayed object=%r error=%r", str(self.snapshot.ref), str(error)[:300])
+                await asyncio.sleep(backoff)
+                backoff = min(backoff * 2, MAX_API_BACKOFF)
+            else:
+                return
+
+    async def _write(self, results: Status, verdict: Verdict) -> None:
+        def render(snapshot: Snapshot) -> Status:
+            if snapshot is not self.snapshot:
+                self._check_still_wanted(snapshot)
+            return compose(
+                snapshot.status(),
+                results,
+                verdict,
+                spec=self.spec,
+                generation=snapshot.generation,
+                started=self.begin.started,
+                history=self.begin.history,
+                now=self.means.clock.now(),
+            )
+
+        # What the watch shows may meanwhile be newer than what this write gave.
+        self.see(await self.objects.write_status(self.snapshot, render))
+
+    def _check_still_wanted(self, snapshot: Snapshot) -> None:
+        try:
+            spec = snapshot.spec()
+        except UnreadableSpec as error:
+            raise Superseded from error
+        if run_key(spec) != self.begin.key:
+            raise Superseded
+
+    def see(self, snapshot: Snapshot) -> bool:
+        """Take note of the object as it is now. Returns whether that was news."""
+        if age(snapshot.resource_version) <= age(self.snapshot.resource_version):
+            return False
+        self.snapshot = snapshot
+        return True
+
+
+async def _stop(task: asyncio.Task[object]) -> None:
+    """Cancel a task and wait until it is over, whatever it ends with."""
+    if not task.done():
+        task.cancel()
+        await asyncio.wait({task})

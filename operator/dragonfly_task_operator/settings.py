@@ -1,0 +1,186 @@
+"""Settings: a file, then the environment, then flags, each over the one before. A bad one is refused at start."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from dragonfly_task_operator.api.base import Model, camel
+from dragonfly_task_operator.errors import SettingsError
+
+ENV_PREFIX = "DRAGONFLY_TASK_OPERATOR_"
+
+_SERVICE_LINK = re.compile(r"(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_.*)?)")
+"""What Kubernetes puts into the environment for a Service that is called as the operator is."""
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "": 1.0}
+
+
+def _host_port(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    bare = host.strip("[]")
+    if not bare or not port.isdigit() or not 0 < int(port) < 65536 or (":" in bare and host == bare):
+        raise ValueError(f"{value!r} is not HOST:PORT, as in dragonfly-scheduler.dragonfly-system:8002")
+    return value
+
+
+def _duration(value: object) -> object:
+    """Read `5s`, `500ms`, `1m`, or seconds as a number."""
+    if not isinstance(value, str):
+        return value
+    match = _DURATION.fullmatch(value)
+    if match is None:
+        raise ValueError(f"{value!r} is not a duration, as in 5s or 500ms")
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def _comma_separated(value: object) -> object:
+    return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
+
+
+HostPort = Annotated[str, AfterValidator(_host_port)]
+Seconds = Annotated[float, BeforeValidator(_duration)]
+
+
+class ServiceRef(Model):
+    """A Service whose ready endpoints are schedulers, one each, whatever kind of Service it is."""
+
+    namespace: Annotated[str, Field(min_length=1)]
+    name: Annotated[str, Field(min_length=1)]
+    port: Annotated[str | int, Field(union_mode="left_to_right")]
+    """The name or the number of a port of the endpoints."""
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}:{self.port}"
+
+
+class _ServiceEntry(Model):
+    service: ServiceRef
+
+
+def _scheduler(value: object) -> object:
+    return _ServiceEntry.model_validate(value).service if isinstance(value, Mapping) else value
+
+
+SchedulerEntry = Annotated[ServiceRef | HostPort, BeforeValidator(_scheduler)]
+
+
+class ClusterSettings(Model):
+    """A Dragonfly cluster: where its schedulers are."""
+
+    name: Annotated[str, Field(min_length=1, max_length=63)] = "default"
+    schedulers: Annotated[tuple[SchedulerEntry, ...], Field(min_length=1)]
+    """`host:port`, where a name stands for all its addresses, or `service: {namespace, name, port}`."""
+
+
+class Settings(BaseSettings):
+    """What the operator is told at start."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="forbid", frozen=True, env_ignore_empty=True)
+
+    clusters: tuple[ClusterSettings, ...] = ()
+    scheduler: Annotated[tuple[HostPort, ...], NoDecode, BeforeValidator(_comma_separated)] = ()
+    """Short form for one cluster."""
+    kubeconfig: Path | None = None
+    """Absent: KUBECONFIG, or the service account of the pod, or ~/.kube/config, as kubectl has it."""
+    namespace: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_separated)] = ()
+    """Namespaces to look after. Empty: all."""
+    parallelism: Annotated[int, Field(ge=1, le=2000)] = 256
+    """Most peers asked at once for one object."""
+    rpc_timeout: Annotated[Seconds, Field(gt=0, le=300)] = 5.0
+    """Seconds for one request to a peer or a scheduler."""
+    log_format: Literal["text", "json"] = "text"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read nothing but flags and the environment here: `load` brings the file."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return init_settings, env_settings
+
+    @model_validator(mode="after")
+    def _has_schedulers(self) -> Settings:
+        if not self.clusters and not self.scheduler:
+            raise ValueError("no scheduler is given: use --scheduler HOST:PORT, or `clusters` in the --config file")
+        if self.clusters and self.scheduler:
+            raise ValueError("give either scheduler (the short form for one cluster) or clusters, not both")
+        names = [cluster.name for cluster in self.clusters]
+        if len(set(names)) != len(names):
+            raise ValueError(f"clusters must have different names, not {', '.join(names)}")
+        return self
+
+    @property
+    def all_clusters(self) -> tuple[ClusterSettings, ...]:
+        """The clusters, in whichever form they were given."""
+        return self.clusters or (ClusterSettings(schedulers=self.scheduler),)
+
+
+def load(flags: Mapping[str, Any], *, config: Path | None = None) -> Settings:
+    """Put the settings together.
+
+    Args:
+        flags: those that were given, by field name.
+        config: a YAML file with settings in camelCase.
+
+    Raises:
+        SettingsError: one line that says which setting is wrong, and how.
+    """
+    _refuse_unknown_environment()
+    from_file = _read(config) if config else {}
+    # The environment goes over the file, so what it sets is taken out of what goes in as arguments.
+    in_environment = {name for name in from_file if os.environ.get(f"{ENV_PREFIX}{name.upper()}")}
+    given = {name: value for name, value in from_file.items() if name not in in_environment} | dict(flags)
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise SettingsError(_one_line(error)) from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"the config file {path} can't be read: {error.strerror}") from None
+    except yaml.YAMLError as error:
+        raise SettingsError(f"the config file {path} is no YAML: {' '.join(str(error).split())}") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise SettingsError(f"the config file {path} must hold settings by name, as in `rpcTimeout: 5s`")
+    fields = {camel(name): name for name in Settings.model_fields}
+    unknown = sorted(str(key) for key in content if key not in fields)
+    if unknown:
+        raise SettingsError(
+            f"the config file {path} has unknown settings: {', '.join(unknown)}; known: {', '.join(fields)}"
+        )
+    return {fields[key]: value for key, value in content.items()}
+
+
+def _refuse_unknown_environment() -> None:
+    for variable in sorted(os.environ):
+        name = variable.removeprefix(ENV_PREFIX)
+        if name == variable or name.lower() in Settings.model_fields or _SERVICE_LINK.fullmatch(name):
+            continue
+        known = ", ".join(ENV_PREFIX + field.upper() for field in Settings.model_fields)
+        raise SettingsError(f"the environment variable {variable} is no setting; known: {known}")
+
+
+def _one_line(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"] if not str(part).startswith("function-"))
+    message = first["msg"].removeprefix("Value error, ")
+    return f"setting {where}: {message}" if where else message
