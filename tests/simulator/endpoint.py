@@ -65,6 +65,7 @@ class Endpoint(Misbehaving):
         self._requests_per_second: Callable[[], int | None] = lambda: None
         self._close: Callable[[], Awaitable[None]] | None = None
         self._changing = asyncio.Lock()
+        self._change: asyncio.Future[None] | None = None
         self._patience = 0.0
 
     @property
@@ -81,17 +82,9 @@ class Endpoint(Misbehaving):
 
     async def becomes(self, link: Link | str) -> None:
         """Change what there is at the address; open connections are closed. Raises OSError when it is taken."""
-        wanted = Link(link)
-        async with self._changing:
-            if wanted is self.link:
-                return
-            if self._close is not None:
-                await self._close()
-            self._close, self.link = None, Link.REFUSED
-            if wanted is not Link.REFUSED:
-                self._close = await self._opened(wanted)
-                self.link = wanted
-                self._patience = _REBINDING_SECONDS
+        # A change that is half done when its caller is cancelled goes on: gRPC's stop() does not survive being cancelled.
+        self._change = asyncio.ensure_future(self._changed_to(Link(link)))
+        await asyncio.shield(self._change)
 
     async def goes_down(self) -> None:
         """Stop, as a process that is killed does; what it stores stays on its disk."""
@@ -191,6 +184,18 @@ class Endpoint(Misbehaving):
         if seconds > 0:
             await asyncio.sleep(seconds)
             await self.comes_back()
+
+    async def _changed_to(self, wanted: Link) -> None:
+        async with self._changing:
+            if wanted is self.link:
+                return
+            if self._close is not None:
+                await self._close()
+            self._close, self.link = None, Link.REFUSED
+            if wanted is not Link.REFUSED:
+                self._close = await self._opened(wanted)
+                self.link = wanted
+                self._patience = _REBINDING_SECONDS
 
     async def _opened(self, link: Link) -> Callable[[], Awaitable[None]]:
         match link:

@@ -33,7 +33,9 @@ async def ask(
     """
     secure = grpc.aio.secure_channel(target, credentials) if credentials else grpc.aio.insecure_channel(target)
     async with secure as channel:
-        call = channel.unary_unary(method, request_serializer=type(request).SerializeToString)
+        call: grpc.aio.UnaryUnaryMultiCallable[Message, bytes] = channel.unary_unary(
+            method, request_serializer=type(request).SerializeToString
+        )
         return answer.FromString(await call(request, timeout=seconds))
 
 
