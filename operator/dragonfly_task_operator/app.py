@@ -1,4 +1,4 @@
-"""Wiring, top to bottom: settings, clients, queue, Kopf. Each thing is made once, here, and closed by one exit stack."""
+"""Wiring, top to bottom: settings, clients, queue, Kopf. Each thing is made once here, and closed by one exit stack."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from http import HTTPStatus
 
 import aiohttp
 import kopf
@@ -91,7 +92,7 @@ async def _require_crds(client: ApiClient, configuration: Configuration) -> None
         served = await CustomObjectsApi(client).get_api_resources(GROUP, VERSION)
         kinds = {resource.kind for resource in served.resources}
     except ApiException as error:
-        if error.status != 404:
+        if error.status != HTTPStatus.NOT_FOUND:
             raise StartError(
                 f"the API server {configuration.host} answered {error.status} {error.reason}; check the operator's"
                 " credentials and RBAC"

@@ -20,6 +20,8 @@ ENV_PREFIX = "DRAGONFLY_TASK_OPERATOR_"
 _SERVICE_LINK = re.compile(r"(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_.*)?)")
 """What Kubernetes puts into the environment for a Service that is called as the operator is."""
 
+MAX_PORT = 65535
+
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "": 1.0}
 
@@ -27,7 +29,7 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "": 1.0}
 def _host_port(value: str) -> str:
     host, _, port = value.rpartition(":")
     bare = host.strip("[]")
-    if not bare or not port.isdigit() or not 0 < int(port) < 65536 or (":" in bare and host == bare):
+    if not bare or not port.isdigit() or not 0 < int(port) <= MAX_PORT or (":" in bare and host == bare):
         raise ValueError(f"{value!r} is not HOST:PORT, as in dragonfly-scheduler.dragonfly-system:8002")
     return value
 

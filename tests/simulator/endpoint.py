@@ -82,7 +82,7 @@ class Endpoint(Misbehaving):
 
     async def becomes(self, link: Link | str) -> None:
         """Change what there is at the address; open connections are closed. Raises OSError when it is taken."""
-        # A change that is half done when its caller is cancelled goes on: gRPC's stop() does not survive being cancelled.
+        # A change that is half done when its caller is cancelled goes on: gRPC's stop() does not survive being cancelled.  # noqa: E501
         self._change = asyncio.ensure_future(self._changed_to(Link(link)))
         await asyncio.shield(self._change)
 
@@ -189,9 +189,10 @@ class Endpoint(Misbehaving):
         async with self._changing:
             if wanted is self.link:
                 return
+            self.link = Link.REFUSED
             if self._close is not None:
                 await self._close()
-            self._close, self.link = None, Link.REFUSED
+            self._close = None
             if wanted is not Link.REFUSED:
                 self._close = await self._opened(wanted)
                 self.link = wanted

@@ -13,6 +13,7 @@ from dragonfly_task_operator.protos_gen import common_pb2, dfdaemon_pb2, schedul
 DFDAEMON = "/dfdaemon.v2.DfdaemonUpload/"
 SCHEDULER = "/scheduler.v2.Scheduler/"
 _SECONDS = 10.0
+_OWN_CONNECTION = (("grpc.use_local_subchannel_pool", 1),)  # channels of one process else share connections and backoff
 
 Answer = TypeVar("Answer", bound=Message)
 
@@ -31,8 +32,11 @@ async def ask(
     Raises grpc.aio.AioRpcError for any status but OK, and when time is over; DecodeError for an answer that is no
     message (given a deserialiser, grpc.aio would log that and answer None).
     """
-    secure = grpc.aio.secure_channel(target, credentials) if credentials else grpc.aio.insecure_channel(target)
-    async with secure as channel:
+    if credentials is None:
+        opened = grpc.aio.insecure_channel(target, _OWN_CONNECTION)
+    else:
+        opened = grpc.aio.secure_channel(target, credentials, _OWN_CONNECTION)
+    async with opened as channel:
         call: grpc.aio.UnaryUnaryMultiCallable[Message, bytes] = channel.unary_unary(
             method, request_serializer=type(request).SerializeToString
         )

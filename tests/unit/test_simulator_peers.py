@@ -187,13 +187,14 @@ async def test_calls_are_counted_by_peer_and_name(world: SimulatedCluster) -> No
     assert (world.peer("n0").calls, world.peer("n1").calls) == ({"stat": 2, "delete": 1}, {})
 
 
-async def test_connections_that_made_calls_are_counted(world: SimulatedCluster) -> None:
-    world.caches(TASK)
+async def test_connections_are_told_from_calls(world: SimulatedCluster) -> None:
+    async with grpc.aio.insecure_channel(world.peer("n0").target) as channel:
+        call = channel.unary_unary(wire.DFDAEMON + "StatLocalTask")
+        for _ in range(2):
+            with pytest.raises(grpc.aio.AioRpcError, match="not found"):
+                await call(b"")
 
-    await wire.stat(world.peer("n0").target, TASK)
-    await wire.stat(world.peer("n0").target, TASK)
-
-    assert len(world.peer("n0").clients) == 2
+    assert (world.peer("n0").calls["stat"], len(world.peer("n0").clients)) == (2, 1)
 
 
 async def test_open_connections_are_seen_by_peer(world: SimulatedCluster) -> None:

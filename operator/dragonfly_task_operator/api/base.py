@@ -14,7 +14,7 @@ _UPPER = {"id": "ID", "ids": "IDs", "url": "URL", "tls": "TLS"}
 
 
 def camel(name: str) -> str:
-    """Spell a Python name as Kubernetes does: `task_id` is `taskID`, `scheduler_cluster_ids` is `schedulerClusterIDs`."""
+    """Spell a name as Kubernetes does: `task_id` is `taskID`, `scheduler_cluster_ids` is `schedulerClusterIDs`."""
     first, *rest = name.split("_")
     return first + "".join(_UPPER.get(word, word.capitalize()) for word in rest)
 

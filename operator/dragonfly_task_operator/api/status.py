@@ -137,8 +137,9 @@ class HistoryEntry(StatusModel):
 
 
 class Status(StatusModel):
-    """What is known of the object's runs. Its default in the CRD says Pending, so that no tool takes an object that no
-    operator has seen for current.
+    """What is known of the object's runs.
+
+    Its default in the CRD says Pending, so that no tool takes an object that no operator has seen for current.
     """
 
     observed_generation: Int64 | None = None
@@ -152,7 +153,7 @@ class Status(StatusModel):
             max_length=8,
             json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
         ),
-    ] = []
+    ] = []  # noqa: RUF012 - pydantic copies it
     start_time: datetime | None = None
     completion_time: datetime | None = None
     progress: str | None = None

@@ -1,4 +1,7 @@
-"""`spec.targets`: how a user names tasks. The same type in every kind, so that changing `kind:` turns a search into a deletion."""
+"""`spec.targets`: how a user names tasks.
+
+The same type in every kind, so that changing `kind:` turns a search into a deletion.
+"""
 
 from __future__ import annotations
 
@@ -56,11 +59,13 @@ PieceLength = Annotated[
             "maxLength": 20,
             **validations(
                 (
-                    "type(self) == int"
-                    f" ? self >= {MIN_PIECE_LENGTH} && self <= {MAX_PIECE_LENGTH}"
-                    " : isQuantity(self) && quantity(self).isInteger()"
-                    " && quantity(self).compareTo(quantity('4Mi')) >= 0"
-                    " && quantity(self).compareTo(quantity('64Mi')) <= 0",
+                    (
+                        "type(self) == int"
+                        f" ? self >= {MIN_PIECE_LENGTH} && self <= {MAX_PIECE_LENGTH}"
+                        " : isQuantity(self) && quantity(self).isInteger()"
+                        " && quantity(self).compareTo(quantity('4Mi')) >= 0"
+                        " && quantity(self).compareTo(quantity('64Mi')) <= 0"
+                    ),
                     _PIECE_LENGTH,
                 )
             ),

@@ -32,8 +32,7 @@ class RpcError(Exception):
     """A request that failed.
 
     Attributes:
-        is_not_found: the other side answered NOT_FOUND.
-        breaks_connection: the connection that it went through should not be used again.
+        details: the other side's words, or the transport's.
     """
 
     def __init__(self, code: grpc.StatusCode, details: str) -> None:
@@ -43,10 +42,12 @@ class RpcError(Exception):
 
     @property
     def is_not_found(self) -> bool:
+        """Whether the other side answered NOT_FOUND."""
         return self.code is grpc.StatusCode.NOT_FOUND
 
     @property
     def breaks_connection(self) -> bool:
+        """Whether the connection that it went through should not be used again."""
         return self.code in _MEMORY_OF_FAILURE
 
     def as_peer_error(self) -> PeerError:
@@ -71,7 +72,8 @@ async def call(channel: grpc.aio.Channel, method: str, request: bytes, answer: M
         RpcError: whatever went wrong.
     """
     try:
-        body = await channel.unary_unary(method)(request, timeout=timeout)
+        ask: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(method)
+        body = await ask(request, timeout=timeout)
     except grpc.aio.AioRpcError as error:
         raise RpcError(error.code(), error.details() or "") from None
     except grpc.aio.UsageError as error:

@@ -36,8 +36,8 @@ def candidates(target: Target) -> tuple[Candidate, ...]:
             filtered_query_params=target.filtered_query_params,
         )
     raise ImageUnresolvable(
-        f"the image {target.image_manifest_url} can't be resolved: this version of the operator does not read registries;"
-        " name the image's blobs by url or taskID instead"
+        f"the image {target.image_manifest_url} can't be resolved: this version of the operator does not read"
+        " registries; name the image's blobs by url or taskID instead"
     )
 
 

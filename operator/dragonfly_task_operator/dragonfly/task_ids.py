@@ -1,7 +1,7 @@
 """Task ids as dfdaemons calculate them: the rule of a peer's own client version is the one that counts.
 
-A task's id is the SHA-256 of its URL, tag, application, revision, piece length and the word STANDARD, put together without
-separators. What is taken for its URL differs between clients: those from 1.5.3 on follow the new rule, those up to 1.5.1
+A task's id is the SHA-256 of its URL, tag, application, revision, piece length and the word STANDARD, with nothing in
+between. What is taken for its URL differs between clients: those from 1.5.3 on follow the new rule, those up to 1.5.1
 the old one, and both are in the field, sometimes in one cluster. So a URL has candidates, and peers are asked for all.
 URLs are parsed by the WHATWG standard, as the peers do; Python's urllib differs from it in dozens of ways.
 """
@@ -66,7 +66,9 @@ def url_candidates(
 
     Args:
         url: as the user gave it. dfget normalises it before it asks, downloads through gRPC or the proxy do not.
-        tag, application, revision: as the download was given them; empty for none.
+        tag: as the download was given it; empty for none, as the next two.
+        application: likewise.
+        revision: likewise.
         piece_length: bytes, when it was asked for explicitly.
         filtered_query_params: None for Dragonfly's default list.
 

@@ -9,7 +9,7 @@ from dragonfly_task_operator.engine.ports import Clock, Peers
 from dragonfly_task_operator.errors import PeerError, PeerReason
 
 
-async def clear(
+async def clear(  # noqa: PLR0911 - one return for each answer that a peer can give
     host: Host, task: TaskID, *, peers: Peers, clock: Clock, unfinished_downloads: UnfinishedDownloads
 ) -> Outcome:
     """Delete a task from a peer if it is there, and ask again.

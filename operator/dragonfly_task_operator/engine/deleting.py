@@ -1,7 +1,7 @@
 """Deleting tasks from every peer.
 
-A run is rounds. The first asks every peer and clears where there is something. Then come retries of what failed in a way
-that may pass, and of peers that appear; and when nothing is left to retry, sweeps over every peer until one sweep
+A run is rounds. The first asks every peer and clears where there is something. Then come retries of what failed in a
+way that may pass, and of peers that appear; and when nothing is left to retry, sweeps over every peer until one sweep
 finds nothing: peers come, go, and fetch a task again from each other while it is being deleted.
 """
 

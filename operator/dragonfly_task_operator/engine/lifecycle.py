@@ -91,7 +91,7 @@ def _decide_finished(spec: Spec, status: Status, key: str, *, generation: int, n
 def _begin(spec: Spec, status: Status, key: str, now: datetime) -> Begin:
     history = tuple(status.history or ())
     if status.run_key == key and status.start_time is not None:
-        # Going when the operator stopped, or suspended on the way. A suspended run's clock starts again, as a Job's does.
+        # Going when the operator stopped, or suspended on the way. A suspended run's clock starts again, as of a Job.
         started = now if status.reason == Reason.SUSPENDED else status.start_time
         return Begin(key, started, _carried(spec, status), history)
     if status.run_key is not None and status.run_key != key and not status.is_finished:

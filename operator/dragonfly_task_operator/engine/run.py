@@ -79,7 +79,7 @@ class Run:
             return verdict.out_of_time(self.spec, summarise(ledger), rounds.trouble if rounds else None)
 
     def adopt(self, spec: Spec) -> None:
-        """Go on with an edited spec that asks for the same work. A new deadline counts at once, the rest from the next run."""
+        """Go on with an edited spec that asks for the same work: a new deadline counts at once, the rest later."""
         self.spec = spec
         if self._timeout is not None and not self._timeout.expired():
             self._timeout.reschedule(asyncio.get_running_loop().time() + self._seconds_left())

@@ -28,7 +28,7 @@ class Verdict:
         return self.reason in SUCCESSES
 
 
-def judge(spec: Spec, ledger: Ledger, summary: Summary, *, carried: Carried = NOTHING_CARRIED) -> Verdict:
+def judge(spec: Spec, ledger: Ledger, summary: Summary, *, carried: Carried = NOTHING_CARRIED) -> Verdict:  # noqa: PLR0911
     """Judge a run that came to its own end."""
     counts = summary.counts
     peers = f"{counts.total} peer{'' if counts.total == 1 else 's'}"

@@ -18,6 +18,10 @@ _IN_CLUSTER = "KUBERNETES_SERVICE_HOST"
 _DEFAULT = "~/.kube/config"
 
 
+def _default_source() -> str:
+    return os.environ.get("KUBECONFIG") or os.path.expanduser(_DEFAULT)
+
+
 async def load(kubeconfig: Path | None) -> Configuration:
     """Read credentials.
 
@@ -29,17 +33,21 @@ async def load(kubeconfig: Path | None) -> Configuration:
     """
     configuration = Configuration()
     in_cluster = kubeconfig is None and "KUBECONFIG" not in os.environ and _IN_CLUSTER in os.environ
-    source = str(kubeconfig or os.environ.get("KUBECONFIG") or Path(_DEFAULT).expanduser())
+    source = str(kubeconfig or _default_source())
     try:
         if in_cluster:
-            config.load_incluster_config(client_configuration=configuration)
+            config.load_incluster_config(  # type: ignore[no-untyped-call]
+                client_configuration=configuration
+            )
         else:
             _require_file(source)
-            await config.load_kube_config(source, client_configuration=configuration, persist_config=False)
+            await config.load_kube_config(  # type: ignore[no-untyped-call]
+                source, client_configuration=configuration, persist_config=False
+            )
     except ConfigException as error:
         where = "the pod's service account" if in_cluster else f"the kubeconfig {source}"
         raise SettingsError(f"{where} can't be used: {error}") from None
-    except Exception as error:  # the loader lets through whatever a malformed file makes it stumble over
+    except Exception as error:  # noqa: BLE001 - the loader lets through whatever a malformed file makes it stumble over
         raise SettingsError(
             f"the kubeconfig {source} can't be read: {type(error).__name__}: {' '.join(str(error).split())}"
         ) from None

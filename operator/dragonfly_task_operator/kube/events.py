@@ -76,7 +76,7 @@ class Recorder:
                 "count": 1,
             }
             try:
-                await self._api.create_namespaced_event(ref.namespace, body)
+                await self._api.create_namespaced_event(ref.namespace, body)  # type: ignore[arg-type]
             except (ApiException, aiohttp.ClientError, TimeoutError, OSError) as error:
                 log.warning("event.lost object=%r reason=%s error=%r", str(ref), note.reason, str(error)[:200])
 

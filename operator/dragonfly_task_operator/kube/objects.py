@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
-from kubernetes.aio.client import ApiClient, ApiException, CustomObjectsApi
+from kubernetes.aio.client import ApiClient, ApiException, CustomObjectsApi, V1DeleteOptions, V1Preconditions
 from pydantic import ValidationError
 
 from dragonfly_task_operator.api.base import GROUP, VERSION
@@ -58,10 +59,12 @@ class Snapshot:
 
     @property
     def resource_version(self) -> str:
+        """The version that was seen."""
         return str(self.body["metadata"]["resourceVersion"])
 
     @property
     def generation(self) -> int:
+        """The generation of the spec."""
         return int(self.body["metadata"]["generation"])
 
     def spec(self) -> Spec:
@@ -139,9 +142,9 @@ class Objects:
                 return _same_object(ref, body)
 
     async def delete(self, snapshot: Snapshot) -> None:
-        """Delete an object as it was seen: if it has changed since, nothing happens. Raises ObjectGone, ApiUnavailable."""
+        """Delete an object unless it has changed since it was seen. Raises ObjectGone, ApiUnavailable."""
         ref = snapshot.ref
-        preconditions = {"uid": ref.uid, "resourceVersion": snapshot.resource_version}
+        preconditions = V1Preconditions(uid=ref.uid, resource_version=snapshot.resource_version)
         try:
             await self._guarded(
                 self._api.delete_namespaced_custom_object(
@@ -150,7 +153,7 @@ class Objects:
                     ref.namespace,
                     ref.kind.plural,
                     ref.name,
-                    body={"preconditions": preconditions, "propagationPolicy": "Background"},
+                    body=V1DeleteOptions(preconditions=preconditions, propagation_policy="Background"),
                 )
             )
         except _Conflict:
@@ -193,9 +196,9 @@ class _Conflict(OperatorError):
 
 
 def _mapped(error: ApiException) -> OperatorError:
-    if error.status == 404:
+    if error.status == HTTPStatus.NOT_FOUND:
         return ObjectGone("the object is gone")
-    if error.status == 409:
+    if error.status == HTTPStatus.CONFLICT:
         return _Conflict("the object has changed")
     return ApiUnavailable(f"the API server answered {error.status}: {_message(error)}")
 

@@ -1,7 +1,7 @@
 """One run under way: the engine on one side, the object's status on the other.
 
-The first status comes half a second after the start, further ones at most once a second and only when they say something
-new, and the last one always: the number of writes depends on time, never on the number of peers.
+The first status comes half a second after the start, further ones at most once a second and only when they say
+something new, and the last one always: the number of writes depends on time, never on the number of peers.
 """
 
 from __future__ import annotations

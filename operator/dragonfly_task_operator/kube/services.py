@@ -31,7 +31,7 @@ class EndpointSlices:
             (address, port.port)
             for slice_ in slices.items
             for port in slice_.ports or ()
-            if service.port in (port.name, port.port)
+            if port.port is not None and service.port in (port.name, port.port)
             for endpoint in slice_.endpoints or ()
             if endpoint.conditions is None or endpoint.conditions.ready is not False
             for address in endpoint.addresses

@@ -1,7 +1,7 @@
 """Kopf's room: events of the two kinds go to the queue, and that is all.
 
-Only `on.event`: it needs no finalizer and no annotation, and a run that must be cancellable can't live in a handler that
-Kopf waits for (docs/adr/0001-kopf-events-only.md).
+Only `on.event`: it needs no finalizer and no annotation, and a run that must be cancellable can't live in a handler
+that Kopf waits for (docs/adr/0001-kopf-events-only.md).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def make_registry(
 
 def _register(registry: kopf.OperatorRegistry, reconciler: Reconciler, kind: Kind) -> None:
     @kopf.on.event(GROUP, VERSION, kind.plural, registry=registry, id=kind.plural)
-    async def observe(event: dict[str, Any], **_: Any) -> None:
+    async def observe(*, event: Any, **_: Any) -> None:
         if event["type"] == "DELETED":
             reconciler.forget(event["object"]["metadata"]["uid"])
         else:

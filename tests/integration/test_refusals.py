@@ -1,0 +1,76 @@
+"""What the API server refuses at apply, and in which words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.integration.conftest import Kubectl
+
+pytestmark = pytest.mark.controlplane
+
+WAYS = "a target names a task in exactly one way: url, imageManifestURL, taskID or contentForCalculatingTaskID"
+PIECE = "pieceLength must be from 4Mi to 64Mi, as a quantity (16Mi) or a whole number of bytes (16777216)"
+URL = "https://example.com/x"
+ID = "a1" * 32
+
+
+def manifest(kind: str, spec: dict[str, Any]) -> dict[str, Any]:
+    return {"apiVersion": "tasks.d7y.io/v1alpha1", "kind": kind, "metadata": {"name": "bad"}, "spec": spec}
+
+
+@pytest.mark.parametrize("kind", ["TaskSearch", "TaskDeletion"])
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ({"url": URL, "taskID": ID}, WAYS),
+        ({}, WAYS),
+        ({"taskID": "A1" * 32}, "taskID must be 64 lowercase hex digits"),
+        ({"taskID": "a1"}, "taskID must be 64 lowercase hex digits"),
+        ({"url": "model.bin"}, "url must be absolute"),
+        ({"imageManifestURL": "nginx:1.27"}, "imageManifestURL must be absolute"),
+        ({"url": URL, "pieceLength": "1Mi"}, PIECE),
+        ({"url": URL, "pieceLength": 128 << 20}, PIECE),
+        ({"url": URL, "pieceLength": "sixteen"}, PIECE),
+        ({"taskID": ID, "pieceLength": "16Mi"}, "pieceLength goes only with url or imageManifestURL"),
+        ({"taskID": ID, "tag": "x"}, "tag goes only with url or imageManifestURL"),
+        ({"taskID": ID, "application": "x"}, "application goes only with url or imageManifestURL"),
+        ({"taskID": ID, "filteredQueryParams": []}, "filteredQueryParams goes only with url or imageManifestURL"),
+        ({"contentForCalculatingTaskID": "x", "revision": "y"}, "revision goes only with url"),
+        ({"url": URL, "platform": "linux/amd64"}, "platform goes only with imageManifestURL"),
+        ({"url": URL, "pullSecretRef": {"name": "x"}}, "pullSecretRef goes only with imageManifestURL"),
+        ({"url": URL, "caSecretRef": {"name": "x"}}, "caSecretRef goes only with imageManifestURL"),
+        ({"url": URL, "insecureSkipTLSVerify": True}, "insecureSkipTLSVerify goes only with imageManifestURL"),
+    ],
+)
+def test_bad_target_is_refused(kubectl: Kubectl, kind: str, target: dict[str, Any], message: str) -> None:
+    assert message in kubectl.refusal(manifest(kind, {"targets": [target]}))
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "message"),
+    [
+        ("TaskSearch", {"targets": []}, "should have at least 1 items"),
+        ("TaskSearch", {}, "spec.targets: Required value"),
+        ("TaskSearch", {"targets": [{"url": URL}] * 101}, "must have at most 100 items"),
+        ("TaskSearch", {"targets": [{"url": URL}], "refreshIntervalSeconds": 29}, "greater than or equal to 30"),
+        ("TaskSearch", {"targets": [{"url": URL}], "parallelism": 2001}, "less than or equal to 2000"),
+        ("TaskDeletion", {"targets": [{"url": URL}], "unreachablePeers": "Maybe"}, "supported values"),
+        ("TaskDeletion", {"targets": [{"url": URL}], "backoffLimit": -1}, "greater than or equal to 0"),
+    ],
+)
+def test_bad_spec_is_refused(kubectl: Kubectl, kind: str, spec: dict[str, Any], message: str) -> None:
+    assert message in kubectl.refusal(manifest(kind, spec))
+
+
+def test_untouched_object_says_that_it_waits_for_the_operator(kubectl: Kubectl) -> None:
+    kubectl.apply(
+        manifest("TaskSearch", {"targets": [{"url": URL, "pieceLength": "16Mi"}]})
+        | {"metadata": {"name": "untouched", "namespace": "default"}}
+    )
+    status = kubectl.get("tsearch", "untouched")["status"]
+    kubectl("delete", "tsearch", "untouched")
+
+    assert status["observedGeneration"] == -1
+    assert [(c["reason"], c["message"]) for c in status["conditions"]] == [("Pending", "waiting for the operator")]
