@@ -1,0 +1,44 @@
+# Every entry point of the project: `make help`.
+VENV ?= .venv
+BIN := $(VENV)/bin
+PROTO := dragonfly_task_operator/protos_gen
+PYTHON ?= python3
+
+.DEFAULT_GOAL := help
+.PHONY: help venv test lint types generate lock controlplane
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+
+venv: $(VENV)/.made ## the Python environment, from the lock file
+
+$(VENV)/.made: requirements-dev.lock pyproject.toml
+	@$(PYTHON) -m venv $(VENV) || { echo "no virtual environment can be made: install python3-venv (apt-get install python3-venv)" >&2; exit 1; }
+	$(BIN)/pip install -q --require-hashes -r requirements-dev.lock
+	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+controlplane: venv ## etcd, kube-apiserver and kubectl: found, or built into the cache folder
+	$(BIN)/python -m hack.controlplane build
+
+test: controlplane ## unit and integration tests, the latter on a real API server and the simulated Dragonfly
+	$(BIN)/pytest --cov --cov-report=term:skip-covered
+
+lint: venv ## ruff, and the import contract
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: venv ## mypy, strict
+	$(BIN)/mypy
+
+generate: venv ## the CRDs, and Python from protos/
+	$(BIN)/python -m grpc_tools.protoc -I$(PROTO)=protos --python_out=operator --pyi_out=operator \
+		$(PROTO)/common.proto $(PROTO)/scheduler.proto $(PROTO)/dfdaemon.proto
+	$(BIN)/python -m hack.write_crds crds
+
+lock: venv ## the lock files, anew (needs uv in the environment)
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+		--no-emit-index-url --no-emit-find-links --no-config pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+		--no-emit-index-url --no-emit-find-links --no-config pyproject.toml --group dev -o requirements-dev.lock
