@@ -39,7 +39,7 @@ def succeeded(status: dict[str, Any]) -> tuple[str, str]:
         ("by-content", {"contentForCalculatingTaskID": "nightly"}, content_candidates("nightly")[0].task_id),
     ],
 )
-def test_search_finds_the_peers_that_cache(
+def test_search_finds_the_peers_that_cache(  # noqa: PLR0917 - fixtures
     kubectl: Kubectl, world: Control, finished: Finished, name: str, target: dict[str, Any], task: str
 ) -> None:
     world.caches(task, on="n3")
