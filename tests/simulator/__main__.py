@@ -178,10 +178,10 @@ async def _run(
             "pid": os.getpid(),
             "peers": len(world.peers),
         }
-        click.echo(json.dumps(ready))
-        sys.stdout.flush()
         if ready_file is not None:
             _write_whole(ready_file, json.dumps(ready) + "\n")
+        click.echo(json.dumps(ready))
+        sys.stdout.flush()
         await stopped.wait()
         if until_stdin_ends:
             loop.remove_reader(sys.stdin.fileno())
