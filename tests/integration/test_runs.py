@@ -134,10 +134,11 @@ def test_new_run_id_runs_again(kubectl: Kubectl, finished: Finished) -> None:
     finished("tsearch", "again")
 
     kubectl.apply(manifest("TaskSearch", "again", {"taskID": "d8" * 32}, runID="two"))
-    done = kubectl("wait", "tsearch/again", "--for=jsonpath={.status.history[1].reason}=NotFound", "--timeout=10s")
+    done = kubectl("wait", "tsearch/again", "--for=jsonpath={.status.runID}=two", "--timeout=10s")
 
     assert done.returncode == 0, done.stderr
-    assert kubectl.get("tsearch", "again")["status"]["runID"] == "two"
+    history = finished("tsearch", "again")["history"]
+    assert [(run.get("runID"), run["reason"]) for run in history] == [("two", "NotFound"), (None, "NotFound")]
 
 
 def test_no_finalizer_and_no_annotation_is_left_on_an_object(kubectl: Kubectl, finished: Finished) -> None:
