@@ -115,6 +115,7 @@ def test_unreachable_peer_fails_a_deletion_unless_ignored(kubectl: Kubectl, worl
     assert succeeded(down) == ("False", "PeersFailed")
     assert (down["failures"][0]["reason"], down["peers"]["unreachable"]) == ("Unreachable", 1)
     assert succeeded(ignored) == ("True", "NothingToDelete")
+    assert (down["tasks"][0]["result"], ignored["tasks"][0]["result"]) == ("Failed", "NotFound")
 
 
 def test_finished_run_is_not_repeated_by_an_edit_of_another_field(kubectl: Kubectl, finished: Finished) -> None:

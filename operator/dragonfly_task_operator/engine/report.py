@@ -43,13 +43,21 @@ class Carried:
 NOTHING_CARRIED = Carried()
 
 
-def results(ledger: Ledger, summary: Summary, *, deleting: bool, carried: Carried = NOTHING_CARRIED) -> Status:
+def results(
+    ledger: Ledger,
+    summary: Summary,
+    *,
+    deleting: bool,
+    ignoring_unreachable: bool = False,
+    carried: Carried = NOTHING_CARRIED,
+) -> Status:
     """Give the part of a status that tells what peers answered.
 
     Args:
         ledger: where the summary comes from.
         summary: the fold of the ledger.
         deleting: whether the run deletes; a dry run does not.
+        ignoring_unreachable: whether peers that could not be asked don't make a task's result Failed.
         carried: what to add to the counts of cleared peers.
     """
     tasks: list[TaskStatus] = []
@@ -58,7 +66,8 @@ def results(ledger: Ledger, summary: Summary, *, deleting: bool, carried: Carrie
         cached_by = None if deleting else [_cached_by(host, copy) for host, copy in task.holders[:room]]
         room -= len(cached_by or ())
         already = (carried.by_task or {}).get(task.task.id, 0)
-        tasks.append(_task(task, ledger, deleting=deleting, cached_by=cached_by, carried=already))
+        result = _result(task, deleting=deleting, ignoring_unreachable=ignoring_unreachable, carried=already)
+        tasks.append(_task(task, ledger, result, deleting=deleting, cached_by=cached_by, carried=already))
     failures = [_failure(failure) for failure in summary.failures[:MAX_FAILURES]]
     holders = sum(len(task.holders) for task in summary.tasks)
     return _fit(
@@ -99,7 +108,13 @@ def peer_counts(counts: Counts, *, deleting: bool, carried: int = 0) -> PeerCoun
 
 
 def _task(
-    summary: TaskSummary, ledger: Ledger, *, deleting: bool, cached_by: Sequence[CachedBy] | None, carried: int
+    summary: TaskSummary,
+    ledger: Ledger,
+    result: Result,
+    *,
+    deleting: bool,
+    cached_by: Sequence[CachedBy] | None,
+    carried: int,
 ) -> TaskStatus:
     task, known = summary.task, ledger.metadata.get(summary.task.id)
     copy = summary.holders[0][1] if summary.holders else None
@@ -121,16 +136,16 @@ def _task(
         created_at=known.created_at if known else None,
         updated_at=known.updated_at if known else None,
         scheduler_state=known.state if known else None,
-        result=_result(summary, deleting=deleting, carried=carried),
+        result=result,
         peers=peer_counts(summary.counts, deleting=deleting, carried=carried),
         cached_by=list(cached_by) if cached_by else None,
     )
 
 
-def _result(summary: TaskSummary, *, deleting: bool, carried: int) -> Result:
+def _result(summary: TaskSummary, *, deleting: bool, ignoring_unreachable: bool, carried: int) -> Result:
     counts = summary.counts
     if deleting:
-        if counts.failed or counts.unreachable:
+        if counts.failed or (counts.unreachable and not ignoring_unreachable):
             return Result.FAILED
         return Result.DELETED if counts.deleted or carried else Result.NOT_FOUND
     return Result.FOUND if counts.caching else Result.NOT_FOUND

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from dragonfly_task_operator.api.conditions import Reason
-from dragonfly_task_operator.api.specs import Spec, TaskDeletionSpec
+from dragonfly_task_operator.api.specs import Spec, TaskDeletionSpec, UnreachablePeers
 from dragonfly_task_operator.api.status import Status
 from dragonfly_task_operator.engine import verdict
 from dragonfly_task_operator.engine.deleting import DeletionPolicy, delete
@@ -119,6 +119,14 @@ class Run:
             return Status(), Verdict(Reason.RUNNING, "resolving targets")
         summary = summarise(rounds.ledger)
         return (
-            results(rounds.ledger, summary, deleting=self.deletes, carried=self.carried),
+            results(
+                rounds.ledger,
+                summary,
+                deleting=self.deletes,
+                ignoring_unreachable=(
+                    isinstance(self.spec, TaskDeletionSpec) and self.spec.unreachable_peers is UnreachablePeers.IGNORE
+                ),
+                carried=self.carried,
+            ),
             verdict.progress(self.spec, rounds.ledger, summary, rounds.trouble),
         )
