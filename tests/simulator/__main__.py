@@ -97,6 +97,7 @@ class Scene:
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.option("--schedulers", default=1, help="Schedulers, at 127.3.0.1 and on.")
 @click.option("--peers", default=3, help="Peers n0, n1, …, at 127.1.0.1 and on.")
+@click.option("--first-peer", default=0, help="Number of the first peer, where several simulators make one cluster.")
 @click.option("--seeds", default=0, help="Seed peers seed0, seed1, …, at 127.2.0.1 and on.")
 @click.option("--ipv6", is_flag=True, help='One more peer, "v6", at ::1.')
 @click.option("--scheduler-port", default=0, help="0: any that is free.")

@@ -115,6 +115,10 @@ class Control:
         """Let schedulers list hosts where nothing listens; gives their names."""
         return list(self.ask("list_dead_hosts", count=count, on=on))
 
+    def list_hosts_of(self, other: Control) -> None:
+        """Let this simulator's schedulers list the peers of another (started with another `--first-peer`) too."""
+        self.ask("list_hosts", peers=other.describe()["peers"])
+
     def refresh_schedulers(self) -> None:
         """Let peers look again which schedulers answer."""
         self.ask("refresh_schedulers")

@@ -146,6 +146,12 @@ async def list_dead_hosts(world: SimulatedCluster, *, count: int, on: str = "sch
     return list(world.lists_dead_hosts(count, on=_schedulers(world, on)))
 
 
+async def list_hosts(world: SimulatedCluster, *, peers: dict[str, str]) -> dict[str, Any]:
+    """Let schedulers list peers of another simulator, given as hostname to HOST:PORT."""
+    world.lists_hosts(peers)
+    return _DONE
+
+
 async def refresh_schedulers(world: SimulatedCluster) -> dict[str, Any]:
     """Let peers look again which schedulers answer."""
     world.peers_refresh_schedulers()
@@ -177,6 +183,7 @@ _ALL: tuple[Verb, ...] = (
     announce,
     forget_hosts,
     list_dead_hosts,
+    list_hosts,
     refresh_schedulers,
     conditions,
 )

@@ -46,6 +46,7 @@ class SimulatedCluster:
         *,
         schedulers: int = 1,
         peers: int = 3,
+        first_peer: int = 0,
         seeds: int = 0,
         ipv6: bool = False,
         scheduler_port: int = 0,
@@ -59,7 +60,7 @@ class SimulatedCluster:
         self.delete_requests: list[DeleteRequest] = []
         self.schedulers: Sequence[Scheduler] = ()
         self._peers: dict[str, Peer] = {}
-        self._numbers = (schedulers, peers, seeds, ipv6)
+        self._numbers = (schedulers, range(first_peer, first_peer + peers), seeds, ipv6)
         self._ports = (scheduler_port, peer_port)
         self._port_of_peers = 0
         self._announce_interval = announce_interval
@@ -180,6 +181,19 @@ class SimulatedCluster:
         self._dead += count
         return names
 
+    def lists_hosts(self, peers: Mapping[str, str]) -> None:
+        """Let all schedulers list normal peers of another simulator too, given as hostname to HOST:PORT.
+
+        Ten thousand peers and a connection to each are more descriptors than one process may have on many machines:
+        several simulators, each with another `first_peer`, then make one cluster. Each tells the truth about its own
+        peers, and their deletions are told to its own schedulers.
+        """
+        for hostname, target in peers.items():
+            ip, _, port = target.rpartition(":")
+            foreign = hosts.host(ip=ip.strip("[]"), hostname=hostname, port=int(port))
+            for scheduler in self.schedulers:
+                scheduler.hears_of_host(foreign)
+
     def forgets_calls(self) -> None:
         """Count calls and deletions from zero."""
         self.delete_requests.clear()
@@ -222,7 +236,7 @@ class SimulatedCluster:
         )
         self._ring = SchedulerRing(self.schedulers)
         self._peers = {}
-        for index in range(peers):
+        for index in peers:
             self._add_peer(f"n{index}", (_ip(_PEER_NETWORK, index), port))
         for index in range(seeds):
             self._add_peer(f"seed{index}", (_ip(_SEED_NETWORK, index), port), seed=True)

@@ -93,6 +93,15 @@ async def test_restarted_scheduler_forgets_hosts_until_they_announce_themselves(
     assert (forgotten, [host.hostname for host in await wire.list_hosts(address)]) == ([], ["n0"])
 
 
+async def test_two_simulators_can_make_one_cluster() -> None:
+    with simulation(peers=2) as first, simulation(peers=2, options=["--first-peer", "2"]) as second:
+        first.control.list_hosts_of(second.control)
+
+        listed = {f"{each.ip}:{each.port}" for each in await wire.list_hosts(first.scheduler_addresses[0])}
+
+        assert listed == {*first.control.describe()["peers"].values(), *second.control.describe()["peers"].values()}
+
+
 def test_peers_can_be_taken_down(control: Control) -> None:
     control.goes_down("n0")
 
