@@ -1,8 +1,8 @@
 """A dfdaemon as schedulers list it, in the bytes of `common.v2.Host`.
 
 Real hosts carry cpu, memory, network, disk and build messages (fields 12 to 16) which the operator skips. They are
-here, at about their real size, because they make a list of several thousand hosts larger than the 4 MiB that a gRPC
-client takes by default.
+here as zeros of a size estimated from those messages' fields (not measured), because they make a list of some ten
+thousand hosts larger than the 4 MiB that a gRPC client takes by default.
 """
 
 from __future__ import annotations

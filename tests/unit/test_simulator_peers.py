@@ -189,7 +189,7 @@ async def test_calls_are_counted_by_peer_and_name(world: SimulatedCluster) -> No
 
 async def test_connections_are_told_from_calls(world: SimulatedCluster) -> None:
     async with grpc.aio.insecure_channel(world.peer("n0").target) as channel:
-        call = channel.unary_unary(wire.DFDAEMON + "StatLocalTask")  # type: ignore[var-annotated]
+        call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(wire.DFDAEMON + "StatLocalTask")
         for _ in range(2):
             with pytest.raises(grpc.aio.AioRpcError, match="not found"):
                 await call(b"")
