@@ -1,55 +1,69 @@
 """Task ids as dfdaemons calculate them: the rule of a peer's own client version is the one that counts.
 
 A task's id is the SHA-256 of its URL, tag, application, revision, piece length and the word STANDARD, with nothing in
-between. What is taken for its URL differs between clients: those from 1.5.3 on follow the new rule, those up to 1.5.1
-the old one, and both are in the field, sometimes in one cluster. So a URL has candidates, and peers are asked for all.
-URLs are parsed by the WHATWG standard, as the peers do; Python's urllib differs from it in dozens of ways.
+between. What is taken for its URL differs between clients (`url_rules.py`): those from 1.5.3 on follow the new rule,
+those up to 1.5.1 the legacy one, and both are in the field, sometimes in one cluster. So a URL has candidates, and
+peers are asked for all. Pure functions; which target has which candidates is `targets.py`'s.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, quote_plus, urlencode
 
-import ada_url
-
-from dragonfly_task_operator.engine.model import Identity
+from dragonfly_task_operator.dragonfly.url_rules import legacy_rule_url, new_rule_url, parse
+from dragonfly_task_operator.engine.model import Identity, TaskID
 from dragonfly_task_operator.errors import InvalidTarget
 
 DEFAULT_FILTERED_QUERY_PARAMS: tuple[str, ...] = (
-    *(
-        f"X-Amz-{name}"
-        for name in (
-            "Algorithm",
-            "Credential",
-            "Date",
-            "Expires",
-            "SignedHeaders",
-            "Signature",
-            "Security-Token",
-            "User-Agent",
-        )
-    ),
-    *(f"X-Goog-{name}" for name in ("Algorithm", "Credential", "Date", "Expires", "SignedHeaders", "Signature")),
-    *("OSSAccessKeyId", "Expires", "Signature", "SecurityToken"),
-    *("AccessKeyId", "X-Obs-Date", "X-Obs-Security-Token"),
-    *("q-sign-algorithm", "q-ak", "q-sign-time", "q-key-time", "q-header-list", "q-url-param-list", "q-signature"),
-    *("x-cos-security-token", "ns"),
+    # S3
+    "X-Amz-Algorithm",
+    "X-Amz-Credential",
+    "X-Amz-Date",
+    "X-Amz-Expires",
+    "X-Amz-SignedHeaders",
+    "X-Amz-Signature",
+    "X-Amz-Security-Token",
+    "X-Amz-User-Agent",
+    # GCS
+    "X-Goog-Algorithm",
+    "X-Goog-Credential",
+    "X-Goog-Date",
+    "X-Goog-Expires",
+    "X-Goog-SignedHeaders",
+    "X-Goog-Signature",
+    # OSS
+    "OSSAccessKeyId",
+    "Expires",
+    "Signature",
+    "SecurityToken",
+    # OBS, besides Signature and Expires
+    "AccessKeyId",
+    "X-Obs-Date",
+    "X-Obs-Security-Token",
+    # COS
+    "q-sign-algorithm",
+    "q-ak",
+    "q-sign-time",
+    "q-key-time",
+    "q-header-list",
+    "q-url-param-list",
+    "q-signature",
+    "x-cos-security-token",
+    # containerd
+    "ns",
 )
 """What dfget and the proxy filter when they are given no list: parameters that sign a URL for a while."""
 
-_AUTHORITY_ONLY = re.compile(r"^\s*[A-Za-z][A-Za-z0-9+.-]*:[/\\]{2}[^/\\?#]*(?=[?#]|\s*$)")
-_BLOB_DIGEST = re.compile(r"/blobs/sha256:([^/?#]{64})(?:[?#]|$)")
+_DIGEST_LENGTHS = {"sha256": 64, "sha512": 128}
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """An id that a task may have, and the rule that makes it."""
 
-    task_id: str
+    task_id: TaskID
     identity: Identity
 
 
@@ -60,34 +74,62 @@ def url_candidates(
     application: str = "",
     revision: str = "",
     piece_length: int | None = None,
-    filtered_query_params: Sequence[str] | None = None,
+    filtered_query_params: Collection[str] | None = None,
 ) -> tuple[Candidate, ...]:
     """Give every id that the download of a URL can have, each once, the new rule's first.
 
+    An id that several rules give carries the name of the first. The legacy rule is not asked about the normalised URL:
+    it always normalises.
+
     Args:
         url: as the user gave it. dfget normalises it before it asks, downloads through gRPC or the proxy do not.
-        tag: as the download was given it; empty for none, as the next two.
+        tag: as the download was given it; empty for none, which makes the same id.
         application: likewise.
         revision: likewise.
         piece_length: bytes, when it was asked for explicitly.
-        filtered_query_params: None for Dragonfly's default list.
+        filtered_query_params: None for Dragonfly's default list, empty for none.
 
     Raises:
-        InvalidTarget: the URL is none that a peer would take.
+        InvalidTarget: peers refuse the URL. The new rule alone would make an id of any text when nothing is filtered,
+            but what can't be parsed can't be downloaded.
     """
     filtered = DEFAULT_FILTERED_QUERY_PARAMS if filtered_query_params is None else filtered_query_params
-    normalised = str(_parse_whole(url).href)
-    rest = f"{tag}{application}{revision}{'' if piece_length is None else piece_length}STANDARD"
-    forms = (
-        (new_rule_url(url, filtered), Identity.URL),
-        (new_rule_url(normalised, filtered), Identity.URL),
-        (old_rule_url(url, filtered), Identity.URL_LEGACY),
-    )
-    found: dict[str, Candidate] = {}
+    asked_for = dict.fromkeys((url, str(parse(url))))
+    forms = [(new_rule_url(each, filtered), Identity.URL) for each in asked_for]
+    forms.append((legacy_rule_url(url, filtered), Identity.URL_LEGACY))
+    found: dict[TaskID, Candidate] = {}
     for form, identity in forms:
-        task_id = _sha256(form + rest)
+        task_id = _standard_task_id(form, tag, application, revision, piece_length)
         found.setdefault(task_id, Candidate(task_id, identity))
     return tuple(found.values())
+
+
+def new_rule_id(
+    url: str,
+    *,
+    tag: str = "",
+    application: str = "",
+    revision: str = "",
+    piece_length: int | None = None,
+    filtered_query_params: Collection[str] = DEFAULT_FILTERED_QUERY_PARAMS,
+) -> TaskID:
+    """Give the id that clients from 1.5.3 on make. Arguments as for `url_candidates`; raises like `new_rule_url`."""
+    form = new_rule_url(url, filtered_query_params)
+    return _standard_task_id(form, tag, application, revision, piece_length)
+
+
+def legacy_rule_id(
+    url: str,
+    *,
+    tag: str = "",
+    application: str = "",
+    revision: str = "",
+    piece_length: int | None = None,
+    filtered_query_params: Collection[str] = DEFAULT_FILTERED_QUERY_PARAMS,
+) -> TaskID:
+    """Give the id that clients up to 1.5.1 make. Arguments as for `url_candidates`; raises like `legacy_rule_url`."""
+    form = legacy_rule_url(url, filtered_query_params)
+    return _standard_task_id(form, tag, application, revision, piece_length)
 
 
 def content_candidates(content: str) -> tuple[Candidate, ...]:
@@ -95,81 +137,50 @@ def content_candidates(content: str) -> tuple[Candidate, ...]:
     return (Candidate(_sha256(content), Identity.CONTENT),)
 
 
-def task_id_candidates(task_id: str) -> tuple[Candidate, ...]:
+def task_id_candidates(task_id: TaskID) -> tuple[Candidate, ...]:
     """Give an id that is given as it is."""
     return (Candidate(task_id, Identity.TASK_ID),)
 
 
-def blob_digest_id(url: str) -> str:
+def blob_digest_id(url: str) -> TaskID:
     """Give the id of a blob of an image where task ids are based on blob digests: the digest, without its algorithm.
 
+    Only the digest's length is looked at, as peers do. Registry, tag, application and piece length play no part.
+
+    Args:
+        url: https://REGISTRY/v2/NAME/blobs/DIGEST.
+
     Raises:
-        InvalidTarget: the URL has no SHA-256 digest of 64 characters.
+        InvalidTarget: the URL has another form, or no sha256 or sha512 digest.
     """
-    match = _BLOB_DIGEST.search(url)
-    if match is None:
-        raise InvalidTarget(f"the blob URL {url!r} has no digest of 64 digits, as in .../blobs/sha256:<64 hex digits>")
-    return match[1]
+    return _digest_id(url, "blobs")
 
 
-def new_rule_url(url: str, filtered: Sequence[str]) -> str:
-    """Give what clients 1.5.3 and later take for a URL. Raises InvalidTarget."""
-    if not filtered:
-        return url
-    parsed = _parse(url)
-    # A piece with a semicolon is dropped, not split there.
-    pieces = "&".join(piece for piece in parsed.query.split("&") if ";" not in piece)
-    names = set(filtered)
-    pairs = sorted((pair for pair in _pairs(pieces) if pair[0] not in names), key=lambda pair: pair[0].encode())
-    # Each part keeps only A-Za-z0-9-._~, which is what quote_plus keeps.
-    parsed.query = "&".join(f"{quote_plus(name)}={quote_plus(value)}" for name, value in pairs)
-    if _AUTHORITY_ONLY.match(url) and parsed.pathname == "/":
-        parsed.pathname = ""
-    return parsed.href
+def manifest_digest_id(url: str) -> TaskID:
+    """Give the id of a manifest, asked for by digest, where task ids are based on manifest digests.
+
+    Args:
+        url: https://REGISTRY/v2/NAME/manifests/DIGEST.
+
+    Raises:
+        InvalidTarget: the URL has another form, or names the manifest by a tag: then its id is that of the URL.
+    """
+    return _digest_id(url, "manifests")
 
 
-def old_rule_url(url: str, filtered: Sequence[str]) -> str:
-    """Give what clients 1.5.1 and earlier take for a URL. Raises InvalidTarget."""
-    parsed = _parse(url)
-    names = set(filtered)
-    pairs = [pair for pair in _pairs(parsed.query) if pair[0] not in names]
-    # The standard's own serialisation keeps `*`, and encodes `~`, which urlencode has the other way round.
-    parsed.query = urlencode(pairs, safe="*").replace("~", "%7E")
-    return parsed.href.rstrip("/") if parsed.pathname == "/" and parsed.href.endswith("/") else parsed.href
-
-
-class _Url:
-    """A parsed URL whose parts can be changed and put together again."""
-
-    def __init__(self, parsed: ada_url.URL) -> None:
-        self.pathname = str(parsed.pathname)
-        self.query = str(parsed.search)[1:]
-        self.fragment = str(parsed.hash)
-        before_fragment = str(parsed.href).partition("#")[0]
-        # What stands before the path, whatever the scheme: user info, host and port as the parser writes them.
-        self.start = before_fragment.partition("?")[0].removesuffix(self.pathname)
-
-    @property
-    def href(self) -> str:
-        """The whole URL."""
-        return f"{self.start}{self.pathname}{'?' if self.query else ''}{self.query}{self.fragment}"
-
-
-def _parse(url: str) -> _Url:
-    return _Url(_parse_whole(url))
-
-
-def _parse_whole(url: str) -> ada_url.URL:
-    try:
-        return ada_url.URL(url)
-    except ValueError:
+def _digest_id(url: str, kind: str) -> TaskID:
+    before, _, reference = url.partition("?")[0].rpartition(f"/{kind}/")
+    algorithm, _, encoded = reference.partition(":")
+    if "/v2/" not in before.partition("://")[2] or len(encoded.encode()) != _DIGEST_LENGTHS.get(algorithm):
         raise InvalidTarget(
-            f"the URL {url!r} can't be parsed; it must be absolute, as in https://example.com/model.bin"
-        ) from None
+            f"the URL {url!r} names no task by digest: it does not end in a digest; give one such as"
+            f" https://registry.example.com/v2/library/nginx/{kind}/sha256:<64 hex digits>"
+        )
+    return encoded
 
 
-def _pairs(query: str) -> list[tuple[str, str]]:
-    return parse_qsl(query, keep_blank_values=True, errors="replace", max_num_fields=None)
+def _standard_task_id(form: str, tag: str, application: str, revision: str, piece_length: int | None) -> TaskID:
+    return _sha256(f"{form}{tag}{application}{revision}{'' if piece_length is None else piece_length}STANDARD")
 
 
 def _sha256(text: str) -> str:
