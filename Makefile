@@ -3,6 +3,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PROTO := dragonfly_task_operator/protos_gen
 PYTHON ?= python3
+LOCK = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	--no-emit-index-url --no-emit-find-links --no-config pyproject.toml
 
 .DEFAULT_GOAL := help
 .PHONY: help venv test lint types generate lock controlplane
@@ -38,7 +40,5 @@ generate: venv ## the CRDs, and Python from protos/
 	$(BIN)/python -m hack.write_crds crds
 
 lock: venv ## the lock files, anew (needs uv in the environment)
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-		--no-emit-index-url --no-emit-find-links --no-config pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-		--no-emit-index-url --no-emit-find-links --no-config pyproject.toml --group dev -o requirements-dev.lock
+	$(LOCK) -o requirements.lock
+	$(LOCK) --group dev -o requirements-dev.lock

@@ -10,13 +10,11 @@ from enum import StrEnum
 
 
 class RunReason(StrEnum):
-    """Why a run ended without success: the values of `status.conditions[Succeeded].reason` in the API."""
+    """Why a run can't be begun or go on: of the API's reasons, those that an error is raised for."""
 
-    PEERS_FAILED = "PeersFailed"
     NO_SCHEDULER_REACHABLE = "NoSchedulerReachable"
     NO_PEERS_KNOWN = "NoPeersKnown"
     IMAGE_UNRESOLVABLE = "ImageUnresolvable"
-    DEADLINE_EXCEEDED = "DeadlineExceeded"
     INVALID_SPEC = "InvalidSpec"
 
 

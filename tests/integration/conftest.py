@@ -54,9 +54,7 @@ def control_plane() -> Iterator[ControlPlane]:
 
 @pytest.fixture(scope="session")
 def kubectl(control_plane: ControlPlane) -> Kubectl:
-    from hack.controlplane.assets import resolve  # noqa: PLC0415
-
-    kubectl = Kubectl(resolve().kubectl, control_plane.admin_kubeconfig)
+    kubectl = Kubectl(control_plane.assets.kubectl, control_plane.admin_kubeconfig)
     for crd in sorted((ROOT / "crds").glob("*.yaml")):
         done = kubectl("apply", "-f", str(crd))
         assert done.returncode == 0, done.stderr

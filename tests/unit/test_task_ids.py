@@ -17,9 +17,8 @@ from dragonfly_task_operator.dragonfly.task_ids import (
     DEFAULT_FILTERED_QUERY_PARAMS,
     blob_digest_id,
     content_candidates,
-    legacy_rule_id,
     manifest_digest_id,
-    new_rule_id,
+    standard_task_id,
     task_id_candidates,
     url_candidates,
 )
@@ -28,7 +27,7 @@ from dragonfly_task_operator.engine.model import Identity
 from dragonfly_task_operator.errors import InvalidTarget
 
 DATA = json.loads((Path(__file__).parents[1] / "data" / "task_id_vectors.json").read_text())
-RULES = {"new": new_rule_id, "old": legacy_rule_id}
+RULES = {"new": new_rule_url, "old": legacy_rule_url}
 DIGEST = "b2c366cce7e68013d5441c6326d5a3e1b12aeb5ed58564d0fd3fa089bc29cb6e"
 
 
@@ -50,7 +49,9 @@ def id_by(rule: str, vector: dict[str, Any]) -> str:
         return content_candidates(vector["input"]["content"])[0].task_id
     if vector["input"].get("enable_task_id_based_blob_digest"):
         return blob_digest_id(vector["input"]["url"])
-    return RULES[rule](vector["input"]["url"], **options(vector))
+    parts = options(vector)
+    filtered = parts.pop("filtered_query_params", DEFAULT_FILTERED_QUERY_PARAMS)
+    return standard_task_id(RULES[rule](vector["input"]["url"], filtered), **parts)
 
 
 def ids(url: str, **given_: Any) -> list[str]:
@@ -161,7 +162,7 @@ def test_a_rules_own_id_carries_its_name() -> None:
 
 
 def test_unfiltered_url_has_the_id_of_the_form_that_dfget_asks_for() -> None:
-    asked_by_dfget = new_rule_id("https://example.com/", filtered_query_params=[])
+    asked_by_dfget = standard_task_id(new_rule_url("https://example.com/", []))
     assert asked_by_dfget in ids("HTTPS://Example.com:443", filtered_query_params=[])
 
 
@@ -320,7 +321,9 @@ def test_order_of_the_filter_is_irrelevant(tail: str, names: list[str]) -> None:
 @given(PARAMETERS)
 def test_new_rule_does_not_mind_the_order_of_names(pairs: list[tuple[str, str]]) -> None:
     assume(len({name for name, _ in pairs}) == len(pairs))
-    assert new_rule_id(with_query(pairs)) == new_rule_id(with_query(pairs[::-1]))
+    assert new_rule_url(with_query(pairs), DEFAULT_FILTERED_QUERY_PARAMS) == new_rule_url(
+        with_query(pairs[::-1]), DEFAULT_FILTERED_QUERY_PARAMS
+    )
 
 
 @given(PARAMETERS, st.sampled_from(DEFAULT_FILTERED_QUERY_PARAMS), st.text(max_size=8), st.integers(0, 6))

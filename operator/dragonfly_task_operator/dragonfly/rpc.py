@@ -64,7 +64,7 @@ async def call(channel: grpc.aio.Channel, method: str, request: bytes, answer: M
     Args:
         channel: where to.
         method: the full name, as in `/dfdaemon.v2.DfdaemonUpload/StatLocalTask`.
-        request: the message, serialised once for all peers.
+        request: the message, serialised.
         answer: an empty message of the type expected.
         timeout: seconds.
 

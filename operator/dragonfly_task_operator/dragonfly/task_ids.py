@@ -99,37 +99,16 @@ def url_candidates(
     forms.append((legacy_rule_url(url, filtered), Identity.URL_LEGACY))
     found: dict[TaskID, Candidate] = {}
     for form, identity in forms:
-        task_id = _standard_task_id(form, tag, application, revision, piece_length)
+        task_id = standard_task_id(form, tag=tag, application=application, revision=revision, piece_length=piece_length)
         found.setdefault(task_id, Candidate(task_id, identity))
     return tuple(found.values())
 
 
-def new_rule_id(
-    url: str,
-    *,
-    tag: str = "",
-    application: str = "",
-    revision: str = "",
-    piece_length: int | None = None,
-    filtered_query_params: Collection[str] = DEFAULT_FILTERED_QUERY_PARAMS,
+def standard_task_id(
+    form: str, *, tag: str = "", application: str = "", revision: str = "", piece_length: int | None = None
 ) -> TaskID:
-    """Give the id that clients from 1.5.3 on make. Arguments as for `url_candidates`; raises like `new_rule_url`."""
-    form = new_rule_url(url, filtered_query_params)
-    return _standard_task_id(form, tag, application, revision, piece_length)
-
-
-def legacy_rule_id(
-    url: str,
-    *,
-    tag: str = "",
-    application: str = "",
-    revision: str = "",
-    piece_length: int | None = None,
-    filtered_query_params: Collection[str] = DEFAULT_FILTERED_QUERY_PARAMS,
-) -> TaskID:
-    """Give the id that clients up to 1.5.1 make. Arguments as for `url_candidates`; raises like `legacy_rule_url`."""
-    form = legacy_rule_url(url, filtered_query_params)
-    return _standard_task_id(form, tag, application, revision, piece_length)
+    """Give the id of a STANDARD task whose URL, by whichever rule, is `form`. Arguments as for `url_candidates`."""
+    return _sha256(f"{form}{tag}{application}{revision}{'' if piece_length is None else piece_length}STANDARD")
 
 
 def content_candidates(content: str) -> tuple[Candidate, ...]:
@@ -177,10 +156,6 @@ def _digest_id(url: str, kind: str) -> TaskID:
             f" https://registry.example.com/v2/library/nginx/{kind}/sha256:<64 hex digits>"
         )
     return encoded
-
-
-def _standard_task_id(form: str, tag: str, application: str, revision: str, piece_length: int | None) -> TaskID:
-    return _sha256(f"{form}{tag}{application}{revision}{'' if piece_length is None else piece_length}STANDARD")
 
 
 def _sha256(text: str) -> str:
