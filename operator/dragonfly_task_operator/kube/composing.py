@@ -67,12 +67,22 @@ def acknowledge(status: Status, *, generation: int) -> Status:
     )
 
 
-def fail(before: Status, reason: Reason, message: str, *, generation: int, now: datetime) -> Status:
-    """Give the status of an object that no run can be had for: finished, with what was known of earlier runs kept."""
+def fail(before: Status, reason: Reason, message: str, *, spec: Spec | None, generation: int, now: datetime) -> Status:
+    """Give the status of an object that no run can be had for: finished, with what was known of earlier runs kept.
+
+    Args:
+        before: the status so far.
+        reason: why there is no run.
+        message: the same for people.
+        spec: what was asked for, so that it is not tried again; None where it can't be read.
+        generation: of the spec that was looked at.
+        now: the time, to the second.
+    """
     return before.model_copy(
         update={
             "observed_generation": generation,
-            "run_key": None,
+            "run_key": None if spec is None else run_key(spec),
+            "run_id": None if spec is None else spec.run_id,
             "conditions": conditions_for(reason, message, generation=generation, now=now, previous=before.conditions),
             "completion_time": now,
         }

@@ -15,6 +15,7 @@ from datetime import datetime
 
 from dragonfly_task_operator.api.conditions import Reason
 from dragonfly_task_operator.api.kinds import KINDS, Kind
+from dragonfly_task_operator.api.specs import Spec
 from dragonfly_task_operator.api.status import Status
 from dragonfly_task_operator.engine.lifecycle import Acknowledge, Begin, Remove, Rest, Suspend, decide
 from dragonfly_task_operator.engine.run import Means
@@ -169,7 +170,14 @@ class Reconciler:
         with contextlib.suppress(OperatorError):
             await self._objects.write_status(
                 snapshot,
-                lambda at: fail(at.status(), Reason.INTERNAL_ERROR, message, generation=at.generation, now=now),
+                lambda at: fail(
+                    at.status(),
+                    Reason.INTERNAL_ERROR,
+                    message,
+                    spec=_readable(at),
+                    generation=at.generation,
+                    now=now,
+                ),
             )
 
     async def _act(self, entry: _Entry, snapshot: Snapshot) -> datetime | None:
@@ -185,7 +193,9 @@ class Reconciler:
                 await self._write(
                     entry,
                     snapshot,
-                    lambda at: fail(at.status(), Reason.INVALID_SPEC, message, generation=at.generation, now=now),
+                    lambda at: fail(
+                        at.status(), Reason.INVALID_SPEC, message, spec=None, generation=at.generation, now=now
+                    ),
                 )
             return None
         match decide(spec, status, generation=generation, now=clock.now()):
@@ -239,6 +249,13 @@ class Reconciler:
             return render(at)
 
         entry.see(await self._objects.write_status(snapshot, render_unless_changed))
+
+
+def _readable(snapshot: Snapshot) -> Spec | None:
+    try:
+        return snapshot.spec()
+    except UnreadableSpec:
+        return None
 
 
 async def _wait(changed: asyncio.Event, seconds: float) -> None:
