@@ -17,8 +17,8 @@ _HEARTBEAT_SECONDS = 10.0
 
 
 def cache_folder() -> Path:
-    """Return the project's cache folder, made if need be; DRAGONFLY_TASK_OPERATOR_CACHE names another one."""
-    if chosen := os.environ.get("DRAGONFLY_TASK_OPERATOR_CACHE"):
+    """Return the project's cache folder, made if need be; TASK_OPERATOR_CACHE names another one."""
+    if chosen := os.environ.get("TASK_OPERATOR_CACHE"):
         folder = Path(chosen).expanduser().absolute()
     else:
         base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
@@ -28,7 +28,7 @@ def cache_folder() -> Path:
     except OSError as error:
         raise ControlPlaneError(
             f"cannot make the cache folder {folder} ({error.strerror});"
-            " set DRAGONFLY_TASK_OPERATOR_CACHE to a folder that can be written"
+            " set TASK_OPERATOR_CACHE to a folder that can be written"
         ) from error
     return folder
 

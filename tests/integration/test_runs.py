@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from dragonfly_task_operator.dragonfly.task_ids import content_candidates, url_candidates
-from tests.integration.conftest import Finished, Kubectl
+from hack.kubectl import Kubectl
+from tests.integration.conftest import Finished
 from tests.simulator.control import Control
 
 pytestmark = [pytest.mark.controlplane, pytest.mark.usefixtures("operator")]

@@ -87,7 +87,7 @@ class TaskStatus(StatusModel):
     scheduler_state: str | None = None
     """Dragonfly's own word, where a scheduler knows the task."""
     result: Result | None = None
-    peers: PeerCounts = PeerCounts()
+    peers: Annotated[PeerCounts, Field(default_factory=PeerCounts)]
     cached_by: list[CachedBy] | None = None
     """TaskSearch and dry runs: the first 100 entries over all tasks."""
 

@@ -1,0 +1,76 @@
+"""The operator on a control plane as users have it: `deploy/` applied, and a process with the rights that it gives.
+
+There are no nodes, so the Deployment stays without pods: the process here is what its pod would be.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from hack.controlplane.server import ControlPlane
+from hack.kubectl import Kubectl
+
+ROOT = Path(__file__).parents[1]
+NAMESPACE = "dragonfly-task-operator"
+SERVICE_ACCOUNT = "dragonfly-task-operator"
+STOP_SECONDS = 15.0
+
+
+def install(kubectl: Kubectl) -> None:
+    """Apply `deploy/` and wait for its kinds. Raises KubectlError."""
+    kubectl.must("apply", "-k", ROOT / "deploy")
+    kubectl.must("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+
+
+def start_operator(
+    control_plane: ControlPlane,
+    arguments: Sequence[str],
+    *,
+    log: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start the operator under its ServiceAccount; whoever starts it stops it.
+
+    Args:
+        control_plane: where `install` has been.
+        arguments: of `run`.
+        log: where its log goes; None: to this process's stderr.
+        environment: variables to add.
+    """
+    kubeconfig = control_plane.service_account_kubeconfig(NAMESPACE, SERVICE_ACCOUNT)
+    command = [sys.executable, "-m", "dragonfly_task_operator", "run", f"--kubeconfig={kubeconfig}", *arguments]
+    if log is None:
+        return subprocess.Popen(command, env=os.environ | (environment or {}))
+    with log.open("ab") as output:
+        return subprocess.Popen(command, env=os.environ | (environment or {}), stdout=output, stderr=output)
+
+
+def stop_operator(process: subprocess.Popen[bytes]) -> int:
+    """Stop it as a kubelet does, and give its exit code; kill it when it does not heed SIGTERM in time."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+    try:
+        return process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
+@contextmanager
+def running_operator(
+    control_plane: ControlPlane, arguments: Sequence[str], *, log: Path | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the operator while the context lasts. Raises RuntimeError when it ended by itself."""
+    process = start_operator(control_plane, arguments, log=log)
+    try:
+        yield process
+        if process.poll() is not None:
+            raise RuntimeError(f"the operator ended by itself with exit code {process.returncode}")
+    finally:
+        stop_operator(process)
