@@ -7,7 +7,7 @@ LOCK = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-has
 	--no-emit-index-url --no-emit-find-links --no-config pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test lint types generate lock controlplane
+.PHONY: help venv demo test lint types generate lock controlplane
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -22,6 +22,9 @@ $(VENV)/.made: requirements-dev.lock pyproject.toml
 
 controlplane: venv ## etcd, kube-apiserver and kubectl: found, or built into the cache folder
 	$(BIN)/python -m hack.controlplane build
+
+demo: controlplane ## search and delete on a simulated cluster, end to end, in a minute; KEEP=1 leaves it running
+	@$(BIN)/python -m hack.demo $(if $(KEEP),--keep)
 
 test: controlplane ## unit and integration tests, the latter on a real API server and the simulated Dragonfly
 	$(BIN)/pytest --cov --cov-report=term:skip-covered

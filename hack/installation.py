@@ -6,13 +6,13 @@ There are no nodes, so the Deployment stays without pods: the process here is wh
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from hack.controlplane.processes import end, spawn
 from hack.controlplane.server import ControlPlane
 from hack.kubectl import Kubectl
 
@@ -35,31 +35,23 @@ def start_operator(
     log: Path | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start the operator under its ServiceAccount; whoever starts it stops it.
+    """Start the operator under its ServiceAccount; `stop_operator` stops it, and it dies with this process.
 
     Args:
         control_plane: where `install` has been.
         arguments: of `run`.
-        log: where its log goes; None: to this process's stderr.
+        log: where its log goes; None: where the output of this process goes.
         environment: variables to add.
     """
     kubeconfig = control_plane.service_account_kubeconfig(NAMESPACE, SERVICE_ACCOUNT)
     command = [sys.executable, "-m", "dragonfly_task_operator", "run", f"--kubeconfig={kubeconfig}", *arguments]
-    if log is None:
-        return subprocess.Popen(command, env=os.environ | (environment or {}))
-    with log.open("ab") as output:
-        return subprocess.Popen(command, env=os.environ | (environment or {}), stdout=output, stderr=output)
+    return spawn(command, log=log, environment=os.environ | (environment or {}))
 
 
 def stop_operator(process: subprocess.Popen[bytes]) -> int:
     """Stop it as a kubelet does, and give its exit code; kill it when it does not heed SIGTERM in time."""
-    if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
-    try:
-        return process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        return process.wait()
+    end(process, patience=STOP_SECONDS)
+    return process.returncode
 
 
 @contextmanager

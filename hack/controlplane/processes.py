@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 import sys
@@ -23,20 +24,20 @@ def say(message: str) -> None:
 def spawn(
     command: Sequence[str | Path],
     *,
-    log: Path,
+    log: Path | None,
     environment: Mapping[str, str],
     directory: Path | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a command that dies with this process, its output appended to `log`.
+    """Start a command that dies with this process, its output appended to `log`, or where this process's goes.
 
     The process id is the command's own, so it may be signalled. `end` stops it and lets go of the leash.
     """
-    with log.open("ab") as output:
+    with contextlib.nullcontext() if log is None else log.open("ab") as output:
         return subprocess.Popen(
             [sys.executable, "-I", "-S", str(_LEASH), *map(str, command)],
             stdin=subprocess.PIPE,
             stdout=output,
-            stderr=subprocess.STDOUT,
+            stderr=None if log is None else subprocess.STDOUT,
             env=dict(environment),
             cwd=directory,
         )

@@ -1,0 +1,197 @@
+"""The demo's steps, in the order in which a user would take them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from hack.controlplane.errors import ControlPlaneError
+from hack.controlplane.server import ControlPlane
+from hack.demo import world
+from hack.demo.keeping import STOP, in_background
+from hack.demo.stopwatch import Stopwatch, stopwatch
+from hack.installation import install, running_operator
+from hack.kubectl import Kubectl, KubectlError
+from tests.simulator.control import Control, Simulation
+
+FAILURES = r'{range .status.failures[*]}{.hostname}{"\t"}{.reason}{"\t"}{.description}{"\n"}{end}'
+
+
+class DemoError(Exception):
+    """Something is not as it must be."""
+
+
+def check(what: str, *, holds: bool) -> None:
+    """Say that something holds. Raises DemoError when it does not."""
+    print(f"  {'ok' if holds else 'NOT OK':6} {what}", flush=True)
+    if not holds:
+        raise DemoError(what)
+
+
+class Demo:
+    """A user with kubectl, and what they see."""
+
+    def __init__(self, kubectl: Kubectl, dragonfly: Control, watch: Stopwatch, started: float) -> None:
+        self._kubectl = kubectl
+        self._dragonfly = dragonfly
+        self._watch = watch
+        self._started = started
+
+    def tell(self, step: str) -> None:
+        """Say what comes next, and when."""
+        print(f"\n[{time.monotonic() - self._started:5.1f} s] {step}", flush=True)
+
+    def show(self, *arguments: str) -> str:
+        """Run kubectl before the user's eyes."""
+        print(f"$ kubectl {' '.join(arguments)}", flush=True)
+        output = self._kubectl.must(*arguments)
+        print("".join(f"  {line}\n" for line in output.splitlines()), end="", flush=True)
+        return output
+
+    def run(self, kind: str, name: str, *, within: float) -> dict[str, Any]:
+        """Apply an example, wait until it has finished, and give its status."""
+        print(f"$ kubectl apply -f examples/{name}.yaml", flush=True)
+        self._kubectl.must("apply", "-f", world.example(name))
+        self.show("wait", f"{kind}/{name}", "--for=condition=Finished", "--timeout=60s")
+        seconds = self._watch.seconds(name)
+        check(f"{name}: finished {seconds:.2f} s after it was applied (at most {within:.0f} s)", holds=seconds < within)
+        return dict(self._kubectl.get(kind, name)["status"])
+
+    def search(self) -> None:
+        """Search by URL, by task id, and by content."""
+        self.tell("Which peers cache these tasks? By URL, by task id, by content:")
+        expected = {
+            "find-model": world.MODEL_ON,
+            "find-by-task-id": frozenset({"n10"}),
+            "find-by-content": world.DATASET_ON,
+        }
+        for name, peers in expected.items():
+            status = self.run("tsearch", name, within=1)
+            found = {peer["hostname"] for task in status["tasks"] for peer in task.get("cachedBy", ())}
+            check(f"{name}: found on exactly the {len(peers)} peers that cache it", holds=found == peers)
+        self.show("get", "tasksearches")
+
+    def delete(self) -> None:
+        """Ask what would be deleted, then delete it."""
+        self.tell("What would a deletion of the model delete? Nothing is deleted yet:")
+        status = self.run("tdel", "dry-run", within=1)
+        caching = (reason_of(status), status["peers"]["caching"])
+        check("dry-run: eight peers", holds=caching == ("DryRun", len(world.MODEL_ON)))
+        check(
+            "every one of them still has it",
+            holds=self._dragonfly.holders(world.task_of("dry-run")) == world.MODEL_ON,
+        )
+        self.tell("Delete the model from every peer:")
+        status = self.run("tdel", "purge-model", within=1)
+        counted = (status["peers"]["deleted"], status["peers"]["alreadyAbsent"])
+        check("purge-model: Deleted", holds=reason_of(status) == "Deleted")
+        having = len(world.MODEL_ON)
+        check("purge-model: counts are right", holds=counted == (having, world.PEERS + world.SEEDS - having))
+        check("no peer has the model any more", holds=not self._dragonfly.holders(world.task_of("purge-model")))
+
+    def delete_in_vain(self) -> None:
+        """Delete where two peers fail, and show what is said of them."""
+        self.tell(f"Delete the dataset, while {world.UNREACHABLE} is down and the disk of {world.BROKEN} is broken:")
+        world.fall_ill(self._dragonfly)
+        status = self.run("tdel", "purge-dataset", within=15)
+        self.show("get", "taskdeletions")
+        self.show("get", "tdel", "purge-dataset", f"-o=jsonpath={FAILURES}")
+        failures = {failure["hostname"]: failure for failure in status.get("failures", ())}
+        check("purge-dataset: PeersFailed", holds=reason_of(status) == "PeersFailed")
+        check(
+            f"exactly {world.UNREACHABLE} is Unreachable and {world.BROKEN} Internal",
+            holds={name: failure["reason"] for name, failure in failures.items()}
+            == {world.UNREACHABLE: "Unreachable", world.BROKEN: "Internal"},
+        )
+        check("the peer's own words are told", holds=world.DISK_ERROR in failures[world.BROKEN]["description"])
+        check(
+            "every other peer is clear",
+            holds=self._dragonfly.holders(world.task_of("purge-dataset")) == {world.UNREACHABLE, world.BROKEN},
+        )
+        self.show("get", "events", "--field-selector=involvedObject.name=purge-dataset")
+
+
+def reason_of(status: dict[str, Any]) -> str:
+    """Give the reason of `Succeeded`."""
+    return str(next(condition["reason"] for condition in status["conditions"] if condition["type"] == "Succeeded"))
+
+
+def wait_for(log: Path, word: str, *, patience: float = 30.0) -> None:
+    """Wait until a log has a word. Raises TimeoutError."""
+    end = time.monotonic() + patience
+    while word not in log.read_text():
+        if time.monotonic() > end:
+            raise TimeoutError(f"{log} does not say {word} after {patience:.0f} s:\n{log.read_text()}")
+        time.sleep(0.1)
+
+
+def demo(hold: Callable[[], None] | None) -> int:
+    """Run everything, and give the exit code. `hold` is called at the end, with everything still running."""
+    started = time.monotonic()
+    with ExitStack() as stack:
+        try:
+            print("starting etcd and kube-apiserver, applying deploy/, starting Dragonfly (simulated)", flush=True)
+            control_plane = stack.enter_context(ControlPlane())
+            kubectl = Kubectl.as_admin(control_plane)
+            install(kubectl)
+            simulated = stack.enter_context(world.dragonfly())
+            schedulers = [f"--scheduler={address}" for address in simulated.scheduler_addresses]
+            log = control_plane.directory / "operator.log"
+            stack.enter_context(running_operator(control_plane, schedulers, log=log))
+            watch = stack.enter_context(stopwatch(kubectl, "tasksearches", "taskdeletions"))
+            user = Demo(kubectl, simulated.control, watch, started)
+            user.tell(f"{world.SCHEDULERS} schedulers, {world.PEERS} peers and {world.SEEDS} seed peers are up.")
+            wait_for(control_plane.directory / "operator.log", "operator.started")
+            user.search()
+            user.delete()
+            user.delete_in_vain()
+        except (DemoError, KubectlError, ControlPlaneError, TimeoutError) as error:
+            print(f"\nThe demo failed: {error}", file=sys.stderr, flush=True)
+            return 1
+        print(f"\nAll of it is as it must be, after {time.monotonic() - started:.0f} s.", flush=True)
+        if hold is not None:
+            tell_how_to_go_on(kubectl, simulated)
+            hold()
+    return 0
+
+
+def tell_how_to_go_on(kubectl: Kubectl, simulated: Simulation) -> None:
+    """Say how to talk to what is left running, and how to stop it."""
+    print(
+        f"""
+It goes on running. Talk to it:
+  export KUBECONFIG={kubectl.kubeconfig}
+  {kubectl.binary} get dragonfly-tasks
+The operator's log: {kubectl.kubeconfig.parent / "operator.log"}
+Heal or harm the simulated peers (tests/simulator/control_server.py lists the verbs):
+  curl -d '{{"link": "serving", "on": "{world.UNREACHABLE}"}}' {simulated.url}/becomes
+Stop it:
+  kill {os.getpid()}""",
+        flush=True,
+    )
+
+
+def main() -> int:
+    """Run the demo; gives the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m hack.demo", description=__doc__)
+    parser.add_argument("--keep", action="store_true", help="leave it running in the background")
+    keep = parser.parse_args().keep
+    for number in STOP:
+        # An orderly end, which leaves nothing running, also for who is not at a terminal.
+        signal.signal(number, _leave)
+    return in_background(demo) if keep else demo(None)
+
+
+def _leave(number: int, _frame: object) -> None:
+    sys.exit(128 + number)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
