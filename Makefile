@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PROTO := dragonfly_task_operator/protos_gen
 PYTHON ?= python3
 LOCK = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-	--no-emit-index-url --no-emit-find-links --no-config pyproject.toml
+	--no-emit-index-url --no-emit-find-links --no-config
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test lint types generate lock controlplane
@@ -43,5 +43,6 @@ generate: venv ## the CRDs, and Python from protos/
 	$(BIN)/python -m hack.write_crds crds
 
 lock: venv ## the lock files, anew (needs uv in the environment)
-	$(LOCK) -o requirements.lock
-	$(LOCK) --group dev -o requirements-dev.lock
+	$(LOCK) pyproject.toml -o requirements.lock
+	$(LOCK) --group build -o requirements-build.lock
+	$(LOCK) pyproject.toml --group dev -o requirements-dev.lock

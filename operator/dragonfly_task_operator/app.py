@@ -11,6 +11,7 @@ from http import HTTPStatus
 
 import aiohttp
 import kopf
+from kopf._core.engines.peering import Identity
 from kubernetes.aio.client import ApiClient, ApiException, Configuration, CustomObjectsApi
 
 from dragonfly_task_operator import __version__
@@ -78,6 +79,8 @@ async def run(settings: Settings, *, ready: asyncio.Event | None = None, stop: a
             await kopf.operator(
                 registry=watching.make_registry(reconciler, configuration, on_stop=reconciler.aclose),
                 settings=watching.make_settings(),
+                # Otherwise Kopf looks for the name of the user, and a container's uid has none.
+                identity=Identity("dragonfly-task-operator"),
                 standalone=True,
                 clusterwide=not settings.namespace,
                 namespaces=settings.namespace,

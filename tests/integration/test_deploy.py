@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hack.controlplane.processes import end, spawn
 from hack.controlplane.server import ControlPlane
 from hack.installation import NAMESPACE, ROOT, SERVICE_ACCOUNT
 from hack.kubectl import Kubectl
@@ -96,3 +100,34 @@ def test_roles_for_people_carry_the_labels_that_clusters_aggregate_by(
     }
 
     assert ("yes" if verb in granted else "no") == answer
+
+
+def test_operator_starts_under_a_user_id_without_a_name(
+    control_plane: ControlPlane, kubectl: Kubectl, tmp_path: Path
+) -> None:
+    nameless = (
+        "import os, pwd, sys\n"
+        "for name in ('LOGNAME', 'USER', 'LNAME', 'USERNAME'): os.environ.pop(name, None)\n"
+        "def refuse(uid): raise KeyError(f'uid not found: {uid}')\n"
+        "pwd.getpwuid = refuse\n"
+        "from dragonfly_task_operator.cli import main\n"
+        "main()\n"
+    )
+    kubeconfig = control_plane.service_account_kubeconfig(NAMESPACE, SERVICE_ACCOUNT)
+    arguments = ["run", f"--kubeconfig={kubeconfig}", "--scheduler=127.0.0.1:1"]
+    kubectl.apply(
+        {
+            "apiVersion": "tasks.d7y.io/v1alpha1",
+            "kind": "TaskSearch",
+            "metadata": {"name": "seen", "namespace": "default"},
+            "spec": {"suspend": True, "targets": [{"taskID": "a1" * 32}]},
+        }
+    )
+    process = spawn([sys.executable, "-c", nameless, *arguments], log=tmp_path / "log", environment=os.environ)
+    try:
+        seen = kubectl("wait", "tsearch/seen", "--for=jsonpath={.status.observedGeneration}=1", "--timeout=20s")
+    finally:
+        end(process)
+        kubectl.must("delete", "tsearch/seen")
+
+    assert seen.returncode == 0, (tmp_path / "log").read_text()
