@@ -49,11 +49,7 @@ async def delete(rounds: Rounds, policy: DeletionPolicy) -> None:
             touched.add((host.id, task))
         return outcome
 
-    await rounds.learn_hosts()
-    async with asyncio.TaskGroup() as group:
-        group.create_task(rounds.learn_metadata())
-        group.create_task(rounds.hold(rounds.all_pairs(), clear_one))
-
+    await rounds.ask_everyone(clear_one)
     retries = sweeps = 0
     while True:
         due = due_again(rounds, policy)
@@ -64,7 +60,7 @@ async def delete(rounds: Rounds, policy: DeletionPolicy) -> None:
             await rounds.hold(due | rounds.pairs_of(host.id for host in new), clear_one)
         elif touched:
             if sweeps > max(policy.backoff_limit, 1):
-                _give_up(rounds, touched)
+                _give_up(rounds, touched, sweeps)
                 return
             await asyncio.sleep(backoff(sweeps - 1, rounds.jitter) if sweeps else 0)
             sweeps += 1
@@ -95,8 +91,8 @@ def _settled(rounds: Rounds) -> Pairs:
     return {host: tasks for host, tasks in pairs.items() if tasks}
 
 
-def _give_up(rounds: Rounds, touched: set[tuple[HostID, TaskID]]) -> None:
-    """Say of peers that had a task again in every sweep that they can't be cleared for good."""
+def _give_up(rounds: Rounds, touched: set[tuple[HostID, TaskID]], sweeps: int) -> None:
+    """Say of peers that had a task in the last sweep too that they can't be cleared for good."""
     for host, task in touched:
         outcome = rounds.ledger.outcomes[task][host]
         if isinstance(outcome, Cleared):
@@ -105,8 +101,8 @@ def _give_up(rounds: Rounds, touched: set[tuple[HostID, TaskID]]) -> None:
                 host,
                 Failed(
                     PeerReason.STILL_CACHED,
-                    f"deleted {outcome.times} times, and cached again by the peer each time: something keeps asking"
-                    " for it",
+                    f"the peer had the task in the last of {sweeps} sweeps too; deletions of it so far:"
+                    f" {outcome.times}; something keeps asking for it",
                     retryable=False,
                     had_copy=True,
                     at=rounds.clock.now(),

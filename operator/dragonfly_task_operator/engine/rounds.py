@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from dragonfly_task_operator.engine.fanout import TASKS_AT_ONCE, fan_out
 from dragonfly_task_operator.engine.ledger import Ledger, Outcome
@@ -75,6 +76,15 @@ class Rounds:
         if not ledger.hosts:
             raise NoPeersKnown(_no_peers(listing.hosts, wanted))
         return new
+
+    async def ask_everyone(self, ask: Ask) -> None:
+        """Hold the first round: every peer about every task, and meanwhile the schedulers about what they know."""
+        await self.learn_hosts()
+        works: tuple[Callable[[], Awaitable[None]], ...] = (
+            self.learn_metadata,
+            partial(self.hold, self.all_pairs(), ask),
+        )
+        await fan_out(works, lambda work: work(), at_once=len(works))
 
     async def learn_metadata(self) -> None:
         """Ask the schedulers what they know of each task. What they don't know stays unknown."""

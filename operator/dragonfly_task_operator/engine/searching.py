@@ -23,10 +23,7 @@ async def search(rounds: Rounds) -> None:
             return Failed.by(error, had_copy=False, at=rounds.clock.now())
         return presence if isinstance(presence, Absent) else Holds(presence)
 
-    await rounds.learn_hosts()
-    async with asyncio.TaskGroup() as group:
-        group.create_task(rounds.learn_metadata())
-        group.create_task(rounds.hold(rounds.all_pairs(), look))
+    await rounds.ask_everyone(look)
     for round_ in range(RETRIES):
         due = retryable(rounds)
         if not due:
