@@ -17,7 +17,7 @@ from dragonfly_task_operator.engine.ports import Clock, Peers, Schedulers, Targe
 from dragonfly_task_operator.engine.report import NOTHING_CARRIED, Carried, results
 from dragonfly_task_operator.engine.rounds import Jitter, Rounds
 from dragonfly_task_operator.engine.searching import search
-from dragonfly_task_operator.engine.summary import summarise
+from dragonfly_task_operator.engine.summary import Summary, summarise
 from dragonfly_task_operator.engine.verdict import Verdict
 from dragonfly_task_operator.errors import RunError
 
@@ -56,6 +56,7 @@ class Run:
     carried: Carried = NOTHING_CARRIED
     _rounds: Rounds | None = None
     _timeout: asyncio.Timeout | None = None
+    _last: Summary | None = None
 
     @property
     def deletes(self) -> bool:
@@ -70,13 +71,16 @@ class Run:
         """
         try:
             async with asyncio.timeout(self._seconds_left()) as self._timeout:
-                return await self._work()
+                rounds = await self._work()
         except RunError as error:
             return verdict.stopped_by(error)
         except TimeoutError:
-            rounds = self._rounds
-            ledger = rounds.ledger if rounds else Ledger(())
-            return verdict.out_of_time(self.spec, summarise(ledger), rounds.trouble if rounds else None)
+            return verdict.out_of_time(
+                self.spec,
+                self._fold_for_good(self._rounds.ledger if self._rounds else Ledger(())),
+                self._rounds.trouble if self._rounds else None,
+            )
+        return verdict.judge(self.spec, rounds.ledger, self._fold_for_good(rounds.ledger), carried=self.carried)
 
     def adopt(self, spec: Spec) -> None:
         """Go on with an edited spec that asks for the same work: a new deadline counts at once, the rest later."""
@@ -88,7 +92,12 @@ class Run:
         deadline = self.started + timedelta(seconds=self.spec.active_deadline_seconds)
         return max((deadline - self.means.clock.now()).total_seconds(), 0)
 
-    async def _work(self) -> Verdict:
+    def _fold_for_good(self, ledger: Ledger) -> Summary:
+        """Fold a ledger that nothing is added to any more: the last snapshot is made of the same fold."""
+        self._last = summarise(ledger)
+        return self._last
+
+    async def _work(self) -> Rounds:
         spec, means = self.spec, self.means
         ledger = Ledger(await means.targets.resolve(spec.targets, namespace=self.namespace))
         self._rounds = rounds = Rounds(
@@ -110,14 +119,14 @@ class Run:
             )
         else:
             await search(rounds)
-        return verdict.judge(spec, ledger, summarise(ledger), carried=self.carried)
+        return rounds
 
     def snapshot(self) -> tuple[Status, Verdict]:
         """Tell what is known now: the results, and how far the run is."""
         rounds = self._rounds
         if rounds is None:
             return Status(), Verdict(Reason.RUNNING, "resolving targets")
-        summary = summarise(rounds.ledger)
+        summary = self._last or summarise(rounds.ledger)
         return (
             results(
                 rounds.ledger,
