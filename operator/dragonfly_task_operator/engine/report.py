@@ -22,11 +22,13 @@ from dragonfly_task_operator.engine.summary import Counts, PeerFailure, Summary,
 from dragonfly_task_operator.observability.redaction import cut, redact
 
 MAX_STATUS_BYTES = 256 << 10
+RESERVED_BYTES = 64 << 10
+"""For what is added to a status after its lists: conditions that repeat a message, history, times."""
 MAX_TASKS = 200
 MAX_CACHED_BY = 100
 MAX_FAILURES = 100
 MAX_DESCRIPTION = 1024
-"""Characters of a description, an example, or a URL."""
+"""Characters of a description, an example, a URL, or any word of a scheduler."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,18 +126,18 @@ def _task(
         task_id=task.id,
         target=task.target,
         identity=task.identity,
-        url=cut(redact(url), MAX_DESCRIPTION) if url else None,
+        url=_cut(redact(url)) if url else None,
         type=known.type if known else None,
-        tag=(known.tag if known else None) or task.tag,
-        application=(known.application if known else None) or task.application,
+        tag=_cut((known.tag if known else None) or task.tag),
+        application=_cut((known.application if known else None) or task.application),
         filtered_query_params=None if filtered is None else list(filtered),
-        digest=(known.digest if known else None) or task.digest,
+        digest=_cut((known.digest if known else None) or task.digest),
         piece_length=task.piece_length or (copy.piece_length if copy else None),
         piece_count=known.piece_count if known else None,
         content_length=known.content_length if known else copy.content_length if copy else None,
         created_at=known.created_at if known else None,
         updated_at=known.updated_at if known else None,
-        scheduler_state=known.state if known else None,
+        scheduler_state=_cut(known.state) if known else None,
         result=result,
         peers=peer_counts(summary.counts, deleting=deleting, carried=carried),
         cached_by=list(cached_by) if cached_by else None,
@@ -186,14 +188,18 @@ def describe_failure(failed: Failed, host: Host) -> str:
     return f"{host.hostname} ({host.ip}): {failed.reason}: {cut(redact(failed.description), 256)}"
 
 
+def _cut(word: str | None) -> str | None:
+    """Bound what schedulers say: nothing keeps them from saying a megabyte, and `_fit` ends only if each word does."""
+    return None if word is None else cut(word, MAX_DESCRIPTION)
+
+
 def _describe(description: str) -> str:
     return cut(redact(description), MAX_DESCRIPTION) or "no description"
 
 
 def _fit(status: Status, omitted: Omitted) -> Status:
     """Halve the largest list until the whole fits, and say what was left out."""
-    # A margin for what is added later: conditions, history, times.
-    limit = MAX_STATUS_BYTES - (32 << 10)
+    limit = MAX_STATUS_BYTES - RESERVED_BYTES
     tasks, failures = list(status.tasks or ()), list(status.failures or ())
     while True:
         cached = sum(len(task.cached_by or ()) for task in tasks)
@@ -222,5 +228,11 @@ def _fit(status: Status, omitted: Omitted) -> Status:
 
 
 def _size(body: object) -> int:
-    """Bytes of JSON, never fewer than any serialisation of the API server takes."""
-    return len(json.dumps(body)) if body is not None else 0
+    """Bytes of JSON, never fewer than any serialisation of the API server takes.
+
+    What is not ASCII is escaped, and so are three signs more, as Go does it: a proxy's HTML in an error grows sixfold.
+    """
+    if body is None:
+        return 0
+    text = json.dumps(body)
+    return len(text) + 5 * sum(text.count(sign) for sign in "<>&")
