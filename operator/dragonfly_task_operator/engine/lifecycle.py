@@ -32,9 +32,15 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class Suspend:
-    """Don't run, and say so."""
+    """Don't run, and say so.
 
-    key: str
+    Attributes:
+        kept: the status as far as it is about the run that is suspended; an empty one when that is yet to begin.
+        history: what the status has to keep of earlier runs.
+    """
+
+    kept: Status
+    history: tuple[HistoryEntry, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +72,7 @@ def decide(spec: Spec, status: Status, *, generation: int, now: datetime) -> Dec
         suspended = (
             status.run_key == key and status.reason == Reason.SUSPENDED and status.observed_generation == generation
         )
-        return Rest() if suspended else Suspend(key)
+        return Rest() if suspended else Suspend(status if status.run_key == key else Status(), _past(status, key, now))
     return _begin(spec, status, key, now)
 
 
@@ -89,14 +95,19 @@ def _decide_finished(spec: Spec, status: Status, key: str, *, generation: int, n
 
 
 def _begin(spec: Spec, status: Status, key: str, now: datetime) -> Begin:
-    history = tuple(status.history or ())
+    history = _past(status, key, now)
     if status.run_key == key and status.start_time is not None:
         # Going when the operator stopped, or suspended on the way. A suspended run's clock starts again, as of a Job.
         started = now if status.reason == Reason.SUSPENDED else status.start_time
         return Begin(key, started, _carried(spec, status), history)
-    if status.run_key is not None and status.run_key != key and not status.is_finished:
-        history = remember(status, reason=SUPERSEDED, completed=now)
     return Begin(key, now, NOTHING_CARRIED, history)
+
+
+def _past(status: Status, key: str, now: datetime) -> tuple[HistoryEntry, ...]:
+    """Give the runs before the one with this key; if one of them was going, it has just ended."""
+    if status.run_key != key and status.start_time is not None and not status.is_finished:
+        return remember(status, reason=SUPERSEDED, completed=now.replace(microsecond=0))
+    return tuple(status.history or ())
 
 
 def _carried(spec: Spec, status: Status) -> Carried:

@@ -204,19 +204,18 @@ class Reconciler:
                     entry, Running(snapshot, entry.changed, begin, spec, self._means, self._objects, self._recorder)
                 )
                 return clock.now()
-            case Suspend():
-                results = status if status.run_key is not None else Status()
+            case Suspend(kept, history):
                 await self._write(
                     entry,
                     snapshot,
                     lambda at: compose(
                         status,
-                        results,
+                        kept,
                         Verdict(Reason.SUSPENDED, "not started: spec.suspend is true"),
                         spec=spec,
                         generation=at.generation,
-                        started=status.start_time,
-                        history=status.history or (),
+                        started=kept.start_time,
+                        history=history,
                         now=clock.now(),
                     ),
                 )
