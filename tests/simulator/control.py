@@ -79,6 +79,14 @@ class Control:
         """Put a task on peers: `content_length`, `piece_length`, `state`, `uploading`, `url`, `finishes_after`."""
         self.ask("caches", task_id=task_id, on=on, **task)
 
+    def finishes(self, task_id: str) -> None:
+        """Complete a download wherever it goes on."""
+        self.ask("finishes", task_id=task_id)
+
+    def leaves(self, on: str) -> None:
+        """Stop peers in good order: schedulers list them no more."""
+        self.ask("leaves", on=on)
+
     def fails(self, kind: str, call: str = "all", *, on: str = "all", **fault: Any) -> None:
         """Set a fault: a `FaultKind`, and `code`, `details`, `after`, `seconds`, `times`, `skip`, `task_id`."""
         self.ask("fails", kind=kind, call=call, on=on, **fault)

@@ -99,6 +99,19 @@ async def caches(
     return _DONE
 
 
+async def finishes(world: SimulatedCluster, *, task_id: str) -> dict[str, Any]:
+    """Complete a download wherever it goes on."""
+    for peer in world.peers:
+        peer.finishes(task_id)
+    return _DONE
+
+
+async def leaves(world: SimulatedCluster, *, on: str) -> dict[str, Any]:
+    """Stop peers in good order: schedulers list them no more."""
+    await asyncio.gather(*(peer.leaves() for peer in world.select(on)))
+    return _DONE
+
+
 async def fails(world: SimulatedCluster, *, on: str = "all", **fault: Any) -> dict[str, Any]:
     """Set a fault, whose fields are those of `Fault`, on peers or schedulers."""
     for each in world.endpoints(on):
@@ -176,6 +189,8 @@ _ALL: tuple[Verb, ...] = (
     calls,
     forget_calls,
     caches,
+    finishes,
+    leaves,
     fails,
     recovers,
     becomes,

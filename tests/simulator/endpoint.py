@@ -25,6 +25,7 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[bytes, bytes]"
 Act: TypeAlias = Callable[[Any], Awaitable[bytes]]
 
 EMPTY = b""  # google.protobuf.Empty
+OVERLOADED = "server is overloaded: too many requests, please retry later"  # dfdaemon 1.5.10's words
 GARBAGE = b"\xff" * 12  # no protobuf tag is that long
 _OPTIONS = (("grpc.so_reuseport", 0),)  # two simulators on one port shall not share it unseen
 _REBINDING_SECONDS = 5.0
@@ -48,9 +49,10 @@ class Call(Protocol):
 class Endpoint(Misbehaving):
     """A server at its own address, which counts what it is asked and may misbehave.
 
-    `calls` counts requests by name of call, whatever came of them; `per_second` all calls by second of the monotonic
-    clock; `clients` are the sockets that have made a call ("ipv4:127.0.0.1:40001"): their number is that of the
-    connections used. `crashed_by` has the full names of methods that take a real process down, as they were called.
+    `calls` counts requests by name of call, whatever came of them; `per_second` those that a limit counts, by second of
+    the monotonic clock; `clients` are the sockets that have made a call ("ipv4:127.0.0.1:40001"): their number is that
+    of the connections used. `crashed_by` has the full names of methods that take a real process down, as they were
+    called.
     """
 
     def __init__(self, *, address: sockets.Address, conditions: Conditions, calls: tuple[str, ...]) -> None:
@@ -114,20 +116,26 @@ class Endpoint(Misbehaving):
         raise NotImplementedError
 
     def unary(
-        self, call: str, request_type: type[Message], act: Act, *, asked: Callable[[Any], None] | None = None
+        self,
+        call: str,
+        request_type: type[Message],
+        act: Act,
+        *,
+        asked: Callable[[Any], None] | None = None,
+        limited: bool = True,
     ) -> Handler:
-        """Make the handler of one call. `asked` hears of each request, even one that a fault then swallows."""
+        """Make the handler of one call. `asked` hears of each request, even one that a fault then swallows.
+
+        One that is not `limited` is answered at any rate, and not counted in `per_second`.
+        """
         parse = request_type.FromString
         conditions = self._conditions
 
         async def serve(raw: bytes, context: Context) -> bytes:
             self.calls[call] += 1
             self.clients.add(context.peer())
-            second = int(time.monotonic())
-            self.per_second[second] += 1
-            limit = self._requests_per_second()
-            if limit is not None and self.per_second[second] > limit:
-                await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "Server is overloaded, please retry later")
+            if limited and self._is_over_its_rate():
+                await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, OVERLOADED)
             request = parse(raw)
             if asked is not None:
                 asked(request)
@@ -139,6 +147,12 @@ class Endpoint(Misbehaving):
                 await context.abort(status.code, status.details)
 
         return grpc.unary_unary_rpc_method_handler(serve)
+
+    def _is_over_its_rate(self) -> bool:
+        second = int(time.monotonic())
+        self.per_second[second] += 1
+        limit = self._requests_per_second()
+        return limit is not None and self.per_second[second] > limit
 
     async def struck(self, call: str, request: Any, act: Act, caller: Call) -> bytes:
         """Do a call under the faults that are set. Raises StatusError."""

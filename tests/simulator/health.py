@@ -12,8 +12,8 @@ _SERVING: bytes = health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckRe
 
 
 def health_handler(endpoint: Endpoint) -> Handler:
-    """Make the handler of Check: the server as a whole serves, and no other name is known."""
-    return endpoint.unary("health", health_pb2.HealthCheckRequest, _check)
+    """Make the handler of Check: the server as a whole serves, and no other name is known. No limit counts it."""
+    return endpoint.unary("health", health_pb2.HealthCheckRequest, _check, limited=False)
 
 
 async def _check(request: health_pb2.HealthCheckRequest) -> bytes:

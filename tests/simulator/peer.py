@@ -196,7 +196,7 @@ class Peer(Endpoint):
     async def _stat(self, request: dfdaemon_pb2.StatLocalTaskRequest) -> bytes:
         task = self.tasks.get(request.task_id)
         if task is None:
-            raise StatusError(grpc.StatusCode.NOT_FOUND, f"task {request.task_id} not found")
+            raise StatusError(grpc.StatusCode.NOT_FOUND, f"local task not found: {request.task_id}")
         return task.answer
 
     async def _delete(self, request: dfdaemon_pb2.DeleteTaskRequest) -> bytes:

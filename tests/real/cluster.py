@@ -1,0 +1,82 @@
+"""All of it together: a scheduler, an origin and a few dfdaemons, without a manager."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from tests.real import schedulers
+from tests.real.binaries import Binaries
+from tests.real.dfdaemon import Dfdaemon
+from tests.real.origin import Origin
+from tests.real.schedulers import Scheduler
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RealDragonfly:
+    """What runs. Peers are called n0, n1, …; a seed peer, seed0."""
+
+    scheduler: Scheduler
+    origin: Origin
+    peers: Mapping[str, Dfdaemon]
+
+    @classmethod
+    @contextmanager
+    def running(
+        cls,
+        binaries: Binaries,
+        directory: Path,
+        *,
+        peers: int = 3,
+        seeds: int = 0,
+        settings: Mapping[str, Any] | None = None,
+    ) -> Iterator[Self]:
+        """Run it while the context lasts. `settings` are more of dfdaemon.yaml, for every peer."""
+        network = f"127.7.{os.getpid() % 250}"  # two of them on one machine shall not meet
+        with (
+            Origin.running() as origin,
+            schedulers.running(binaries.scheduler, ip=f"{network}.254", directory=directory / "scheduler") as scheduler,
+        ):
+            names = [f"n{index}" for index in range(peers)] + [f"seed{index}" for index in range(seeds)]
+            there = {
+                name: Dfdaemon(
+                    name=name,
+                    ip=f"{network}.{number}",
+                    binaries=binaries,
+                    directory=directory / name,
+                    scheduler=scheduler.target,
+                    http_proxy=origin.url,
+                    settings={"seedPeer": {"enable": name.startswith("seed")}, **(settings or {})},
+                )
+                for number, name in enumerate(names, start=1)
+            }
+            dragonfly = cls(scheduler=scheduler, origin=origin, peers=there)
+            try:
+                dragonfly.recovers()
+                yield dragonfly
+            finally:
+                for peer in there.values():
+                    peer.kill()
+
+    def holders(self, task_id: str) -> set[str]:
+        """Names of the peers that have content of this task on their disks, whether they run or not."""
+        return {name for name, peer in self.peers.items() if peer.content(task_id).exists()}
+
+    def recovers(self) -> None:
+        """Have everybody up, and listed by the scheduler."""
+        if not self.scheduler.answers():
+            self.scheduler.comes_back()
+        lost = [each for each in self.peers.values() if not (each.pid and each.is_listed())]
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(_starts_anew, lost))
+
+
+def _starts_anew(peer: Dfdaemon) -> None:
+    """Start it, or start it again, for a dfdaemon announces itself at its start and then every five minutes."""
+    peer.kill()
+    peer.start()

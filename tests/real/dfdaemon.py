@@ -1,0 +1,157 @@
+"""One real dfdaemon, its disk, and dfget beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+from hack.controlplane.daemon import Daemon
+from tests import calls
+from tests.real.binaries import Binaries
+
+UPLOAD_PORT = 4000
+PROXY_PORT = 4001
+_PORTS = (UPLOAD_PORT, PROXY_PORT)
+_READY_SECONDS = 60.0
+_DFGET_SECONDS = 60.0
+
+
+class Dfdaemon:
+    """A peer with an address of its own, so that every dfdaemon has its usual ports.
+
+    It keeps its storage over a restart, which is not dfdaemon's default.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        ip: str,
+        binaries: Binaries,
+        directory: Path,
+        scheduler: str,
+        http_proxy: str,
+        settings: Mapping[str, Any],
+    ) -> None:
+        self.name = name
+        self.ip = ip
+        self.target = f"{ip}:{UPLOAD_PORT}"
+        self.proxy = f"http://{ip}:{PROXY_PORT}"
+        self._binaries = binaries
+        self._directory = directory
+        self._scheduler = scheduler
+        self._http_proxy = http_proxy
+        directory.mkdir()
+        self._write("dfdaemon.yaml", self._configuration() | dict(settings))
+        self._write("dynconfig.yaml", {"scheduler": {"addrs": [scheduler]}})
+        self._daemon = Daemon(name, log=directory / "dfdaemon.log", ready=self._is_ready, patience=_READY_SECONDS)
+
+    @property
+    def socket(self) -> Path:
+        """Where dfget, and nobody but this machine, can ask it."""
+        return self._directory / "dfdaemon.sock"
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id, or None while it does not run."""
+        return self._daemon.pid
+
+    def is_listed(self) -> bool:
+        """Whether its scheduler answers and lists it."""
+        try:
+            return self.name in {host.hostname for host in calls.list_hosts(self._scheduler)}
+        except grpc.RpcError:
+            return False
+
+    # Its life
+
+    def start(self) -> None:
+        """Start it; returns when it serves and its scheduler lists it."""
+        own = self._directory
+        files = [f"--config={own}/dfdaemon.yaml", f"--dynconfig={own}/dynconfig.yaml", f"--log-dir={own}/logs"]
+        environment = ["/usr/bin/env", f"http_proxy={self._http_proxy}"]
+        self._daemon.start([*environment, self._binaries.dfdaemon, *files, "--console"])
+
+    def stop(self) -> None:
+        """Stop it in good order: it tells its schedulers."""
+        self._daemon.stop()
+
+    def kill(self) -> None:
+        """Kill it: nobody is told."""
+        self._daemon.stop(kill=True)
+
+    # What it downloads
+
+    def downloads(self, url: str, *options: str, output: Path | None = None) -> str:
+        """Download with dfget to the end; returns the id of the one task that it has more than before."""
+        before = self.tasks()
+        done = self._run_dfget(url, *options, output=output)
+        assert done.returncode == 0, f"dfget {url} {options}: {done.stdout}{done.stderr}"
+        (task_id,) = self.tasks() - before
+        return task_id
+
+    def fails_to_download(self, url: str, *options: str) -> None:
+        """Try with dfget what must not succeed."""
+        done = self._run_dfget(url, *options, output=None)
+        assert done.returncode != 0, f"dfget {url} {options} succeeded: {done.stdout}{done.stderr}"
+
+    def begins_to_download(self, url: str, *options: str) -> subprocess.Popen[bytes]:
+        """Start dfget and do not wait for it."""
+        return subprocess.Popen(
+            self._dfget(url, *options, output=None), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+
+    def _run_dfget(self, url: str, *options: str, output: Path | None) -> subprocess.CompletedProcess[str]:
+        command = self._dfget(url, *options, output=output)
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=_DFGET_SECONDS)
+
+    def _dfget(self, url: str, *options: str, output: Path | None) -> list[str]:
+        # A name of its own for each: dfget refuses to overwrite a file.
+        output = output or self._directory / f"output-{os.urandom(8).hex()}"
+        return [
+            *(str(self._binaries.dfget), f"--endpoint={self.socket}", "--no-progress"),
+            *(f"--output={output}", *options, url),
+        ]
+
+    # What is on its disk
+
+    def tasks(self) -> set[str]:
+        """Ids of the tasks whose content is on its disk."""
+        return {path.name for path in (self._directory / "storage" / "content" / "tasks").glob("*/*")}
+
+    def content(self, task_id: str) -> Path:
+        """Where the content of a task is, if it is there."""
+        return self._directory / "storage" / "content" / "tasks" / task_id[:3] / task_id
+
+    def _configuration(self) -> dict[str, Any]:
+        own = self._directory
+        return {
+            "host": {"hostname": self.name, "ip": self.ip},
+            "server": {"pluginDir": f"{own}/plugins", "cacheDir": f"{own}/cache"},
+            "download": {"server": {"socketPath": str(self.socket)}},
+            "upload": {"server": {"ip": self.ip, "port": UPLOAD_PORT}},
+            "storage": {"dir": f"{own}/storage", "keep": True, "server": {"ip": self.ip}},
+            "proxy": {"server": {"ip": self.ip, "port": PROXY_PORT}, "rules": [{"regex": "blobs/sha256.*"}]},
+            "health": {"server": {"ip": self.ip}},
+            "metrics": {"server": {"ip": self.ip}},
+            "stats": {"server": {"ip": self.ip}},
+        }
+
+    def _write(self, name: str, content: Mapping[str, Any]) -> None:
+        (self._directory / name).write_text(json.dumps(content, indent=1))  # JSON is YAML too
+
+    def _is_ready(self) -> bool:
+        addresses = [(socket.AF_UNIX, str(self.socket)), *((socket.AF_INET, (self.ip, port)) for port in _PORTS)]
+        return all(_accepts(*each) for each in addresses) and self.is_listed()
+
+
+def _accepts(family: socket.AddressFamily, address: Any) -> bool:
+    with socket.socket(family) as probe:
+        return probe.connect_ex(address) == 0
