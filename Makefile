@@ -7,10 +7,10 @@ LOCK = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-has
 	--no-emit-index-url --no-emit-find-links --no-config
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint types generate lock controlplane
+.PHONY: help venv demo test test-real dragonfly-client lint types generate lock controlplane
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
 
 venv: $(VENV)/.made ## the Python environment, from the lock file
 
@@ -28,6 +28,17 @@ demo: controlplane ## search and delete on a simulated cluster, end to end, in a
 
 test: controlplane ## unit and integration tests, the latter on a real API server and the simulated Dragonfly
 	$(BIN)/pytest --cov --cov-report=term:skip-covered
+
+test-real: ## conformance and end-to-end tests on Dragonfly's own programs, in the folder that DRAGONFLY_BIN_DIR names
+ifdef DRAGONFLY_BIN_DIR
+	@$(MAKE) --no-print-directory controlplane
+	$(BIN)/pytest -m real tests/conformance tests/e2e
+else
+	@echo "NOT TESTED ON A REAL DRAGONFLY: DRAGONFLY_BIN_DIR names no folder with dfdaemon and dfget (make dragonfly-client builds them)" >&2
+endif
+
+dragonfly-client: venv ## dfdaemon and dfget for test-real, built into the cache folder (half an hour, once)
+	$(BIN)/python -m hack.dragonfly_client
 
 lint: venv ## ruff, and the import contract
 	$(BIN)/ruff check .
