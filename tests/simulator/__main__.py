@@ -19,6 +19,7 @@ import click
 from tests.simulator.conditions import DFDAEMON_REQUESTS_PER_SECOND
 from tests.simulator.control_server import served
 from tests.simulator.faults import Fault, Link
+from tests.simulator.tls import ServerFiles
 from tests.simulator.world import SimulatedCluster
 
 _UNITS = {"ms": 0.001, "s": 1.0}
@@ -99,7 +100,7 @@ class Scene:
 @click.option("--peers", default=3, help="Peers n0, n1, …, at 127.1.0.1 and on.")
 @click.option("--first-peer", default=0, help="Number of the first peer, where several simulators make one cluster.")
 @click.option("--seeds", default=0, help="Seed peers seed0, seed1, …, at 127.2.0.1 and on.")
-@click.option("--ipv6", is_flag=True, help='One more peer, "v6", at ::1.')
+@click.option("--ipv6", is_flag=True, help='One more peer, "v6", and scheduler at ::1.')
 @click.option("--scheduler-port", default=0, help="0: any that is free.")
 @click.option("--peer-port", default=0, help="0: any that is free.")
 @click.option("--control-port", default=0, help="Of the control interface on 127.0.0.1; 0: any that is free.")
@@ -107,6 +108,7 @@ class Scene:
 @click.option("--rate-limit", default=DFDAEMON_REQUESTS_PER_SECOND, help="Requests a second to one peer; 0: none.")
 @click.option("--announce-interval", type=Duration(), default=None, help="Peers announce themselves so often.")
 @click.option("--tls", is_flag=True, help="Mutual TLS with the certificates in tests/simulator/tls.")
+@click.option("--tls-folder", type=click.Path(path_type=Path), help="With ca.crt, tls.crt and tls.key from there.")
 @click.option("--cache", "caches", type=Assignment(), multiple=True, help="TASKID=all|N|seeds|NAME,NAME: cached there.")
 @click.option("--download", "downloads", type=Assignment(), multiple=True, help="TASKID=…: being downloaded there.")
 @click.option("--content-length", default=64 * 1024 * 1024, help="Bytes, of the tasks given here.")
@@ -133,6 +135,8 @@ def main(
     rate_limit: int,
     ready_file: Path | None,
     until_stdin_ends: bool,
+    tls: bool,
+    tls_folder: Path | None,
     caches: Sequence[tuple[str, str]],
     downloads: Sequence[tuple[str, str]],
     faults: Sequence[str],
@@ -155,7 +159,11 @@ def main(
         dead_hosts=dead_hosts,
         content_length=content_length,
     )
-    cluster = SimulatedCluster(**world, requests_per_second=rate_limit or None)
+    cluster = SimulatedCluster(
+        **world,
+        requests_per_second=rate_limit or None,
+        tls=ServerFiles.in_folder(tls_folder) if tls_folder else tls,
+    )
     try:
         asyncio.run(_run(cluster, scene, control_port, ready_file, until_stdin_ends=until_stdin_ends))
     except (LookupError, ValueError, OSError) as mistake:

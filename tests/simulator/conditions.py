@@ -7,6 +7,8 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.simulator.tls import ServerFiles
+
 DFDAEMON_REQUESTS_PER_SECOND = 400  # docs/dragonfly-behaviour.md: more is answered RESOURCE_EXHAUSTED
 
 
@@ -49,11 +51,11 @@ class Background:
 class Conditions:
     """May be changed while the world runs. `latency` is in seconds, before every answer of a peer or scheduler.
 
-    `requests_per_second` is what one peer takes (None: any number). With `tls`, every server asks for client
-    certificates (`tests.simulator.tls`).
+    `requests_per_second` is what one peer takes (None: any number). With `tls`, every server has these files
+    and asks for client certificates; they are read whenever it starts to listen.
     """
 
     latency: float = 0.0
     requests_per_second: int | None = DFDAEMON_REQUESTS_PER_SECOND
-    tls: bool = False
+    tls: ServerFiles | None = None
     background: Background = field(default_factory=Background)

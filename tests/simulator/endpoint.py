@@ -249,7 +249,7 @@ class Endpoint(Misbehaving):
             if stranger:
                 return bool(server.add_secure_port(self.target, tls.stranger_credentials()))
             if self._conditions.tls:
-                return bool(server.add_secure_port(self.target, tls.server_credentials()))
+                return bool(server.add_secure_port(self.target, tls.server_credentials(self._conditions.tls)))
             return bool(server.add_insecure_port(self.target))
         except RuntimeError:
             return False

@@ -19,6 +19,7 @@ from tests.simulator.endpoint import Endpoint
 from tests.simulator.peer import DeleteRequest, Peer
 from tests.simulator.scheduler import Scheduler, SchedulerRing
 from tests.simulator.tasks import DEFAULT_CONTENT_LENGTH, DEFAULT_PIECE_LENGTH, LocalTask, State
+from tests.simulator.tls import COMMITTED, ServerFiles
 
 # Each kind has loopback addresses of its own: the first is network + 1.
 _PEER_NETWORK = "127.1.0.0"
@@ -32,11 +33,12 @@ _ATTEMPTS_AT_A_PORT = 5
 class SimulatedCluster:
     """Schedulers, peers and seed peers, each a server at its own loopback address.
 
-    Peers are called n0, n1, …, seed peers seed0, seed1, …; with `ipv6`, one more, "v6", is at ::1. A port of 0 is one
-    that is free when the world starts; all schedulers have the same, and all peers. `latency` is in seconds before
-    every answer; `requests_per_second` is what one peer takes (None: any number). With `tls`, clients need the
-    certificates of `tests.simulator.tls`. With `announce_interval`, peers announce themselves again every so many
-    seconds; without, only when they start and when told to.
+    Peers are called n0, n1, …, seed peers seed0, seed1, …; with `ipv6`, one more, "v6", and one more scheduler are
+    at ::1. A port of 0 is one that is free when the world starts; all schedulers have the same, and all peers.
+    `latency` is in seconds before every answer; `requests_per_second` is what one peer takes (None: any number).
+    With `tls`, clients need the certificates of `tests.simulator.tls`, or those that the files given are for. With
+    `announce_interval`, peers announce themselves again every so many seconds; without, only when they start and
+    when told to.
 
     `delete_requests` is every deletion that any peer was asked for, in order, whatever came of it.
     """
@@ -53,10 +55,11 @@ class SimulatedCluster:
         peer_port: int = 0,
         latency: float = 0.0,
         requests_per_second: int | None = DFDAEMON_REQUESTS_PER_SECOND,
-        tls: bool = False,
+        tls: bool | ServerFiles = False,
         announce_interval: float | None = None,
     ) -> None:
-        self.conditions = Conditions(latency=latency, requests_per_second=requests_per_second, tls=tls)
+        files = COMMITTED if tls is True else tls or None
+        self.conditions = Conditions(latency=latency, requests_per_second=requests_per_second, tls=files)
         self.delete_requests: list[DeleteRequest] = []
         self.schedulers: Sequence[Scheduler] = ()
         self._peers: dict[str, Peer] = {}
@@ -230,10 +233,8 @@ class SimulatedCluster:
         schedulers, peers, seeds, ipv6 = self._numbers
         scheduler_port = self._ports[0] or sockets.free_port()
         self._port_of_peers = port = self._ports[1] or sockets.free_port(but_not=scheduler_port)
-        self.schedulers = tuple(
-            Scheduler(address=(_ip(_SCHEDULER_NETWORK, index), scheduler_port), conditions=self.conditions)
-            for index in range(schedulers)
-        )
+        addresses = [_ip(_SCHEDULER_NETWORK, index) for index in range(schedulers)] + ["::1"] * ipv6
+        self.schedulers = tuple(Scheduler(address=(ip, scheduler_port), conditions=self.conditions) for ip in addresses)
         self._ring = SchedulerRing(self.schedulers)
         self._peers = {}
         for index in peers:
