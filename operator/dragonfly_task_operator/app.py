@@ -17,7 +17,9 @@ from kubernetes.aio.client import ApiClient, ApiException, Configuration, Custom
 from dragonfly_task_operator import __version__
 from dragonfly_task_operator.api.base import API_VERSION, GROUP, VERSION
 from dragonfly_task_operator.api.kinds import KINDS
+from dragonfly_task_operator.dragonfly import tls
 from dragonfly_task_operator.dragonfly.channels import ChannelPool
+from dragonfly_task_operator.dragonfly.memory import HostMemory
 from dragonfly_task_operator.dragonfly.peers import GrpcPeers
 from dragonfly_task_operator.dragonfly.schedulers import GrpcSchedulers
 from dragonfly_task_operator.dragonfly.targets import TargetResolver
@@ -26,6 +28,7 @@ from dragonfly_task_operator.errors import StartError
 from dragonfly_task_operator.kube import connection, watching
 from dragonfly_task_operator.kube.events import Recorder
 from dragonfly_task_operator.kube.objects import Objects
+from dragonfly_task_operator.kube.pods import RunningPods
 from dragonfly_task_operator.kube.reconciler import Reconciler
 from dragonfly_task_operator.kube.services import EndpointSlices
 from dragonfly_task_operator.settings import Settings
@@ -53,9 +56,11 @@ async def run(settings: Settings, *, ready: asyncio.Event | None = None, stop: a
         stop: ends it, as SIGTERM and SIGINT do.
 
     Raises:
-        SettingsError: the kubeconfig can't be used.
+        SettingsError: the kubeconfig or the TLS files can't be used.
         StartError: the API server can't be reached, or lacks the CRDs.
     """
+    clusters = settings.all_clusters
+    schedulers_tls, peers_tls = tls.by_cluster(clusters, "schedulers"), tls.by_cluster(clusters, "peers")
     configuration = await connection.load(settings.kubeconfig)
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(ApiClient(configuration=configuration))
@@ -64,18 +69,26 @@ async def run(settings: Settings, *, ready: asyncio.Event | None = None, stop: a
         stack.push_async_callback(pool.aclose)
         recorder = Recorder(client)
         stack.push_async_callback(recorder.aclose)
+        clock = SystemClock()
+        memory = HostMemory(clock)
         means = Means(
             targets=TargetResolver(),
             schedulers=GrpcSchedulers(
-                settings.all_clusters, pool, services=EndpointSlices(client), timeout=settings.rpc_timeout
+                clusters,
+                pool,
+                memory=memory,
+                services=EndpointSlices(client),
+                pods=RunningPods(client),
+                tls=schedulers_tls,
+                timeout=settings.rpc_timeout,
             ),
-            peers=GrpcPeers(pool, timeout=settings.rpc_timeout, in_flight=RPCS_IN_FLIGHT),
-            clock=SystemClock(),
+            peers=GrpcPeers(pool, memory=memory, tls=peers_tls, timeout=settings.rpc_timeout, in_flight=RPCS_IN_FLIGHT),
+            clock=clock,
             parallelism=settings.parallelism,
         )
         reconciler = Reconciler(means=means, objects=Objects(client), recorder=recorder)
         async with _background(watching.sweep_forever(reconciler, settings.namespace)):
-            log.info("operator.started version=%s clusters=%d", __version__, len(settings.all_clusters))
+            log.info("operator.started version=%s clusters=%d", __version__, len(clusters))
             await kopf.operator(
                 registry=watching.make_registry(reconciler, configuration, on_stop=reconciler.aclose),
                 settings=watching.make_settings(),

@@ -75,12 +75,61 @@ def _scheduler(value: object) -> object:
 SchedulerEntry = Annotated[ServiceRef | HostPort, BeforeValidator(_scheduler)]
 
 
+class PodSelector(Model):
+    """Pods that run dfdaemons."""
+
+    namespace: Annotated[str, Field(min_length=1)]
+    label_selector: Annotated[str, Field(min_length=1)]
+    """As kubectl takes it: `app=dragonfly,component=client`."""
+    port: Annotated[int, Field(ge=1, le=MAX_PORT)] = 4000
+    """The upload port of the dfdaemons."""
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.label_selector}"
+
+
+class TLSFiles(Model):
+    """What one side of TLS needs, as files in PEM. They are read again when they change."""
+
+    ca: Path
+    """The CAs that sign the certificates of the servers."""
+    cert: Path | None = None
+    """The operator's own certificate, for servers that ask for one."""
+    key: Path | None = None
+    server_name: Annotated[str | None, Field(min_length=1)] = None
+    """The name that the servers' certificates are issued for. Absent: see `GrpcSchedulers` and `GrpcPeers`."""
+
+    @model_validator(mode="after")
+    def _has_both_or_neither(self) -> TLSFiles:
+        if (self.cert is None) != (self.key is None):
+            raise ValueError("give both cert and key, or neither")
+        return self
+
+
+class ClusterTLS(Model):
+    """TLS of a cluster's two sides; plaintext where absent."""
+
+    schedulers: TLSFiles | None = None
+    peers: TLSFiles | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_for_both(cls, value: Any) -> Any:
+        """Let `{ca, cert, key, serverName}` stand for both sides."""
+        if isinstance(value, Mapping) and not value.keys() & {"schedulers", "peers"}:
+            return {"schedulers": value, "peers": value}
+        return value
+
+
 class ClusterSettings(Model):
-    """A Dragonfly cluster: where its schedulers are."""
+    """A Dragonfly cluster: where its schedulers are, and how peers are found and spoken to."""
 
     name: Annotated[str, Field(min_length=1, max_length=63)] = "default"
     schedulers: Annotated[tuple[SchedulerEntry, ...], Field(min_length=1)]
     """`host:port`, where a name stands for all its addresses, or `service: {namespace, name, port}`."""
+    peers: PodSelector | None = None
+    """Pods that are asked too, even when no scheduler lists them."""
+    tls: ClusterTLS | None = None
 
 
 class Settings(BaseSettings):

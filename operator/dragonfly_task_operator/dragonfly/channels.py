@@ -1,4 +1,4 @@
-"""gRPC channels to peers: one per address, shared by every object, kept while in use and a little longer."""
+"""gRPC channels: one per address, shared by every object, kept while in use and a little longer."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import grpc
 import grpc.aio
+
+from dragonfly_task_operator.dragonfly.tls import Credentials, RotatingCredentials
 
 IDLE_SECONDS = 10.0
 """How long an unused channel stays open: longer than the pause between two rounds of a run, mostly."""
@@ -35,12 +37,41 @@ BURST = 64
 """Requests that may go to a peer at once before the pace counts."""
 
 
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a scheduler or a peer listens, and how it is spoken to.
+
+    Attributes:
+        tls: None for plaintext.
+        name: what its certificate must be issued for, unless the settings name another; a DNS name or an IP address.
+    """
+
+    ip: str
+    port: int
+    tls: RotatingCredentials | None
+    name: str
+
+    @property
+    def server_name(self) -> str:
+        """What its certificate must be issued for."""
+        return (self.tls.files.server_name if self.tls else None) or self.name
+
+
 @dataclass(slots=True)
 class Connection:
-    """A channel and how many use it. `broken`: it is not to be used again."""
+    """A channel and how many use it.
 
+    Attributes:
+        credentials: what it was opened with.
+        worked: whether the other side ever answered on it.
+        broken: it is not to be used again.
+    """
+
+    endpoint: Endpoint
     channel: grpc.aio.Channel
+    credentials: Credentials | None
     users: int = 0
+    worked: bool = False
     broken: bool = False
     idle_since: float = 0.0
     _due: float = 0.0
@@ -60,47 +91,46 @@ def grpc_target(ip: str, port: int) -> str:
 
 
 class ChannelPool:
-    """Channels by target.
+    """Channels by endpoint.
 
     A channel whose request failed is not used again: gRPC would answer from its memory of the failure for a while, and
-    a peer that has come back would still be called unreachable.
+    a peer that has come back would still be called unreachable. Nor is one whose TLS files have changed since: requests
+    under way on it go on.
     """
 
-    def __init__(self, credentials: grpc.ChannelCredentials | None = None, server_name: str | None = None) -> None:
-        self._credentials = credentials
-        self._options = [*OPTIONS, *([("grpc.ssl_target_name_override", server_name)] if server_name else [])]
-        self._connections: OrderedDict[str, Connection] = OrderedDict()
+    def __init__(self) -> None:
+        self._connections: OrderedDict[Endpoint, Connection] = OrderedDict()
         self._closing: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.TimerHandle | None = None
 
     @asynccontextmanager
-    async def connection(self, target: str) -> AsyncIterator[Connection]:
-        """Lend the connection to a target."""
-        connection = self._connections.get(target)
-        if connection is None or connection.broken:
-            connection = self._connections[target] = Connection(self._open(target))
+    async def connection(self, endpoint: Endpoint) -> AsyncIterator[Connection]:
+        """Lend the connection to an endpoint."""
+        credentials = endpoint.tls.current() if endpoint.tls else None
+        connection = self._connections.get(endpoint)
+        if connection is None or connection.broken or connection.credentials is not credentials:
+            if connection is not None and connection.users == 0:
+                self._close(connection)
+            connection = self._connections[endpoint] = Connection(endpoint, _open(endpoint, credentials), credentials)
         connection.users += 1
         try:
             yield connection
         finally:
             connection.users -= 1
             if connection.users == 0:
-                self._rest(target, connection)
+                self._rest(connection)
 
-    def _open(self, target: str) -> grpc.aio.Channel:
-        if self._credentials is None:
-            return grpc.aio.insecure_channel(target, options=self._options)
-        return grpc.aio.secure_channel(target, self._credentials, options=self._options)
-
-    def _rest(self, target: str, connection: Connection) -> None:
-        if connection.broken:
-            if self._connections.get(target) is connection:
-                del self._connections[target]
+    def _rest(self, connection: Connection) -> None:
+        endpoint = connection.endpoint
+        replaced = self._connections.get(endpoint) is not connection
+        if connection.broken or replaced:
+            if not replaced:
+                del self._connections[endpoint]
             self._close(connection)
             return
         loop = asyncio.get_running_loop()
         connection.idle_since = loop.time()
-        self._connections.move_to_end(target)
+        self._connections.move_to_end(endpoint)
         if self._sweeper is None:
             self._sweeper = loop.call_later(IDLE_SECONDS, self._sweep)
 
@@ -108,13 +138,13 @@ class ChannelPool:
         """Close what has been idle for long, the longest first, and come back for the rest."""
         loop = asyncio.get_running_loop()
         self._sweeper = None
-        idle = [(target, connection) for target, connection in self._connections.items() if connection.users == 0]
-        for position, (target, connection) in enumerate(idle):
+        idle = [(endpoint, connection) for endpoint, connection in self._connections.items() if connection.users == 0]
+        for position, (endpoint, connection) in enumerate(idle):
             left = connection.idle_since + IDLE_SECONDS - loop.time()
             if left > 0 and len(idle) - position <= MAX_IDLE:
                 self._sweeper = loop.call_later(max(left, 0.5), self._sweep)
                 return
-            del self._connections[target]
+            del self._connections[endpoint]
             self._close(connection)
 
     def _close(self, connection: Connection) -> None:
@@ -129,3 +159,11 @@ class ChannelPool:
         connections = [connection for connection in self._connections.values() if not connection.broken]
         self._connections.clear()
         await asyncio.gather(*self._closing, *(connection.channel.close() for connection in connections))
+
+
+def _open(endpoint: Endpoint, credentials: Credentials | None) -> grpc.aio.Channel:
+    target = grpc_target(endpoint.ip, endpoint.port)
+    if credentials is None:
+        return grpc.aio.insecure_channel(target, options=OPTIONS)
+    named = ("grpc.ssl_target_name_override", endpoint.server_name)
+    return grpc.aio.secure_channel(target, credentials.channel, options=[*OPTIONS, named])

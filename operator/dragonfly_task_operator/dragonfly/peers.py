@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from dragonfly_task_operator.dragonfly.channels import ChannelPool, grpc_target
+from dragonfly_task_operator.dragonfly.channels import ChannelPool, Endpoint
+from dragonfly_task_operator.dragonfly.memory import HostMemory
 from dragonfly_task_operator.dragonfly.rpc import RpcError, call
+from dragonfly_task_operator.dragonfly.tls import RotatingCredentials
 from dragonfly_task_operator.engine.model import (
     ABSENT,
     Cached,
@@ -20,6 +23,7 @@ from dragonfly_task_operator.engine.model import (
     Presence,
     TaskID,
 )
+from dragonfly_task_operator.errors import PeerError, PeerReason
 from dragonfly_task_operator.protos_gen.dfdaemon_pb2 import (
     DeleteTaskRequest,
     StatLocalTaskRequest,
@@ -33,14 +37,28 @@ DELETE = "/dfdaemon.v2.DfdaemonUpload/DeleteTask"
 class GrpcPeers:
     """`engine.ports.Peers` over gRPC.
 
+    With TLS, a peer's certificate must be issued for its IP address, unless the settings name another name.
+
     Args:
         pool: the channels.
+        memory: who was seen when; hears of every answer.
+        tls: credentials by the name of a cluster; plaintext where there are none.
         timeout: seconds for one request.
         in_flight: most requests under way at once, over all objects.
     """
 
-    def __init__(self, pool: ChannelPool, *, timeout: float, in_flight: int) -> None:
+    def __init__(
+        self,
+        pool: ChannelPool,
+        *,
+        memory: HostMemory,
+        tls: Mapping[str, RotatingCredentials],
+        timeout: float,
+        in_flight: int,
+    ) -> None:
         self._pool = pool
+        self._memory = memory
+        self._tls = tls
         self._timeout = timeout
         self._in_flight = asyncio.Semaphore(in_flight)
 
@@ -59,7 +77,7 @@ class GrpcPeers:
         except RpcError as error:
             if error.is_not_found:
                 return ABSENT
-            raise error.as_peer_error() from None
+            raise self._peer_error(host, error) from None
         kind = (
             Cached if answer.HasField("finished_at") else FailedStart if answer.HasField("failed_at") else Downloading
         )
@@ -79,16 +97,27 @@ class GrpcPeers:
         try:
             await self._call(host, DELETE, DeleteTaskRequest(task_id=task).SerializeToString(), Empty())
         except RpcError as error:
-            raise error.as_peer_error() from None
+            raise self._peer_error(host, error) from None
 
     async def _call(self, host: Host, method: str, request: bytes, answer: Message) -> None:
-        async with self._in_flight, self._pool.connection(grpc_target(host.ip, host.port)) as connection:
+        endpoint = Endpoint(host.ip, host.port, self._tls.get(host.cluster), host.ip)
+        async with self._in_flight, self._pool.connection(endpoint) as connection:
             await connection.pace()
             try:
-                await call(connection.channel, method, request, answer, timeout=self._timeout)
+                await call(connection, method, request, answer, timeout=self._timeout)
             except RpcError as error:
-                connection.broken |= error.breaks_connection
+                if error.is_answer:
+                    self._memory.answered(host)
                 raise
+            self._memory.answered(host)
+
+    def _peer_error(self, host: Host, error: RpcError) -> PeerError:
+        """A dead peer is listed for 15 minutes: tell what speaks for its being one."""
+        mapped = error.as_peer_error()
+        if mapped.reason not in {PeerReason.UNREACHABLE, PeerReason.TIMEOUT}:
+            return mapped
+        description = f"{mapped.description} ({self._memory.last_seen(host)})"
+        return PeerError(mapped.reason, description, retryable=mapped.retryable)
 
 
 def moment(timestamp: Timestamp) -> datetime:

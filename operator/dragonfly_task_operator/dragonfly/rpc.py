@@ -8,6 +8,8 @@ import grpc
 import grpc.aio
 from google.protobuf.message import DecodeError, Message
 
+from dragonfly_task_operator.dragonfly import tls
+from dragonfly_task_operator.dragonfly.channels import Connection
 from dragonfly_task_operator.errors import PeerError, PeerReason
 
 _REASONS: dict[grpc.StatusCode, tuple[PeerReason, bool]] = {
@@ -23,9 +25,14 @@ _REASONS: dict[grpc.StatusCode, tuple[PeerReason, bool]] = {
 }
 """By status code: the reason, and whether it may pass. What is not here is Internal and may."""
 
-_TLS = re.compile(r"handshake|certificate|\bTLS\b|\bSSL\b|tsi_", re.IGNORECASE)
+_TLS = re.compile(r"CERTIFICATE_VERIFY_FAILED|Verification Check failed|WRONG_VERSION_NUMBER")
+"""What gRPC says where it does say that TLS is the trouble."""
 
-_MEMORY_OF_FAILURE = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
+_NEVER_CONNECTED = re.compile(r"refused|No route|unreachable|timed out", re.IGNORECASE)
+"""What gRPC says where the trouble is below TLS."""
+
+_NO_ANSWER = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
+"""After these a connection is not to be used again."""
 
 
 class RpcError(Exception):
@@ -33,12 +40,14 @@ class RpcError(Exception):
 
     Attributes:
         details: the other side's words, or the transport's.
+        is_tls: whether the two sides don't agree on TLS.
     """
 
-    def __init__(self, code: grpc.StatusCode, details: str) -> None:
+    def __init__(self, code: grpc.StatusCode, details: str, *, is_tls: bool = False) -> None:
         super().__init__(details)
         self.code = code
         self.details = details or f"{code.name} without a description"
+        self.is_tls = is_tls
 
     @property
     def is_not_found(self) -> bool:
@@ -46,23 +55,23 @@ class RpcError(Exception):
         return self.code is grpc.StatusCode.NOT_FOUND
 
     @property
-    def breaks_connection(self) -> bool:
-        """Whether the connection that it went through should not be used again."""
-        return self.code in _MEMORY_OF_FAILURE
+    def is_answer(self) -> bool:
+        """Whether the other side is there and answered."""
+        return self.code not in _NO_ANSWER
 
     def as_peer_error(self) -> PeerError:
         """Say it in the words of the API."""
         reason, retryable = _REASONS.get(self.code, (PeerReason.INTERNAL, True))
-        if reason is PeerReason.UNREACHABLE and _TLS.search(self.details):
+        if self.is_tls:
             return PeerError(PeerReason.TLS, self.details, retryable=False)
         return PeerError(reason, self.details, retryable=retryable)
 
 
-async def call(channel: grpc.aio.Channel, method: str, request: bytes, answer: Message, *, timeout: float) -> None:
+async def call(connection: Connection, method: str, request: bytes, answer: Message, *, timeout: float) -> None:
     """Send a serialised request and read the answer into `answer`.
 
     Args:
-        channel: where to.
+        connection: where to. It is marked broken where it should not be used again.
         method: the full name, as in `/dfdaemon.v2.DfdaemonUpload/StatLocalTask`.
         request: the message, serialised.
         answer: an empty message of the type expected.
@@ -72,15 +81,30 @@ async def call(channel: grpc.aio.Channel, method: str, request: bytes, answer: M
         RpcError: whatever went wrong.
     """
     try:
-        ask: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(method)
+        ask: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = connection.channel.unary_unary(method)
         body = await ask(request, timeout=timeout)
     except grpc.aio.AioRpcError as error:
-        raise RpcError(error.code(), error.details() or "") from None
+        raise await _failure(connection, error.code(), error.details() or "", timeout=timeout) from None
     except grpc.aio.UsageError as error:
         # A channel closed under our feet: the operator is stopping.
         raise RpcError(grpc.StatusCode.UNAVAILABLE, str(error)) from None
+    connection.worked = True
     try:
         answer.ParseFromString(body)
     except DecodeError:
         name = answer.DESCRIPTOR.full_name
         raise RpcError(grpc.StatusCode.INTERNAL, f"answered with {len(body)} bytes that are no {name}") from None
+
+
+async def _failure(connection: Connection, code: grpc.StatusCode, details: str, *, timeout: float) -> RpcError:
+    failure = RpcError(code, details)
+    if failure.is_answer:
+        connection.worked = True
+        return failure
+    connection.broken = True
+    if code is grpc.StatusCode.UNAVAILABLE and not connection.worked and not _NEVER_CONNECTED.search(details):
+        end = connection.endpoint
+        trouble = await tls.trouble(end.ip, end.port, tls=end.tls, name=end.server_name, timeout=timeout)
+        if trouble or _TLS.search(details):
+            return RpcError(code, trouble or details, is_tls=True)
+    return failure

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-from dragonfly_task_operator.dragonfly.channels import ChannelPool, grpc_target
-from dragonfly_task_operator.dragonfly.discovery import Address, Services, scheduler_addresses
+from google.protobuf.message import Message
+
+from dragonfly_task_operator.dragonfly.channels import ChannelPool, Endpoint
+from dragonfly_task_operator.dragonfly.discovery import Pods, Resolve, Services, resolve, scheduler_addresses
+from dragonfly_task_operator.dragonfly.memory import HostMemory
 from dragonfly_task_operator.dragonfly.peers import moment
 from dragonfly_task_operator.dragonfly.rpc import RpcError, call
-from dragonfly_task_operator.engine.model import Host, HostID, HostListing, HostType, TaskID, TaskMetadata
-from dragonfly_task_operator.errors import NoSchedulerReachable
+from dragonfly_task_operator.dragonfly.tls import RotatingCredentials
+from dragonfly_task_operator.engine.model import Host, HostListing, HostType, TaskID, TaskMetadata
+from dragonfly_task_operator.errors import LookupFailed, NoSchedulerReachable
 from dragonfly_task_operator.protos_gen import common_pb2
 from dragonfly_task_operator.protos_gen.scheduler_pb2 import ListHostsRequest, ListHostsResponse, StatTaskRequest
 from dragonfly_task_operator.settings import ClusterSettings
@@ -23,69 +27,133 @@ _TASK_TYPES = {number: name for name, number in common_pb2.TaskType.items()}
 _HOST_TYPES = {0: HostType.NORMAL, 1: HostType.SUPER, 2: HostType.STRONG, 3: HostType.WEAK}
 
 
-@dataclass(frozen=True, slots=True)
+UNKNOWN_SCHEDULER_CLUSTER = 0
+"""Of a pod that no scheduler lists. Dragonfly's own ids begin at 1."""
+
+
+@dataclass(slots=True)
 class _ClusterListing:
-    hosts: list[Host]
-    answered: list[Address]
-    silent: list[str]
-    """Schedulers, and entries of the settings that gave no scheduler, each with why."""
+    """What was found of one cluster.
+
+    Attributes:
+        listed: by schedulers.
+        pods: by the `peers` selector.
+        silent: schedulers, and entries of the settings that gave no scheduler, each with why.
+        notes: what else a person should know.
+    """
+
+    listed: list[Host] = field(default_factory=list)
+    pods: list[Host] = field(default_factory=list)
+    answered: list[Endpoint] = field(default_factory=list)
+    silent: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 class GrpcSchedulers:
     """`engine.ports.Schedulers` over gRPC, for all clusters of the settings.
 
+    With TLS, a scheduler's certificate must be issued for the host that the settings call it by, or for
+    NAME.NAMESPACE.svc of its Service, unless they name another name.
+
     Args:
         clusters: where the schedulers are.
         pool: the channels.
+        memory: who was listed lately.
         services: how to read a Service's endpoints; None where there is no Kubernetes API.
+        pods: how to find pods; likewise.
+        tls: credentials by the name of a cluster; plaintext where there are none.
         timeout: seconds for one request.
+        resolve: how names become addresses.
     """
 
     def __init__(
-        self, clusters: Sequence[ClusterSettings], pool: ChannelPool, *, services: Services | None, timeout: float
+        self,
+        clusters: Sequence[ClusterSettings],
+        pool: ChannelPool,
+        *,
+        memory: HostMemory,
+        services: Services | None,
+        pods: Pods | None,
+        tls: Mapping[str, RotatingCredentials],
+        timeout: float,
+        resolve: Resolve = resolve,
     ) -> None:
         self._clusters = clusters
         self._pool = pool
+        self._memory = memory
         self._services = services
+        self._pods = pods
+        self._tls = tls
         self._timeout = timeout
-        self._answered: list[Address] = []
+        self._resolve = resolve
+        self._answered: list[Endpoint] = []
 
     async def hosts(self) -> HostListing:
-        """List every peer of every cluster: the union over its schedulers, by host id.
+        """List every peer of every cluster: those that schedulers list now or listed lately, and pods.
 
         Raises:
-            NoSchedulerReachable: none of a cluster's schedulers answered.
+            NoSchedulerReachable: none of a cluster's schedulers answered, and it has no pods to ask.
         """
         listings = await asyncio.gather(*(self._list_cluster(cluster) for cluster in self._clusters))
-        hosts: dict[HostID, Host] = {}
-        for listing in listings:
-            for host in listing.hosts:
-                hosts.setdefault(host.id, host)
-        self._answered = [address for listing in listings for address in listing.answered]
+        self._answered = [endpoint for listing in listings for endpoint in listing.answered]
         silent = tuple(scheduler for listing in listings for scheduler in listing.silent)
-        return HostListing(tuple(hosts.values()), silent, len(self._answered) + len(silent))
+        return HostListing(
+            hosts=self._memory.merge(
+                [host for listing in listings for host in listing.listed],
+                [host for listing in listings for host in listing.pods],
+            ),
+            silent=silent,
+            schedulers=len(self._answered) + len(silent),
+            notes=tuple(note for listing in listings for note in listing.notes),
+        )
 
     async def _list_cluster(self, cluster: ClusterSettings) -> _ClusterListing:
-        addresses, silent = await scheduler_addresses(cluster, self._services)
-        listing = _ClusterListing([], [], list(silent))
-        answers = await asyncio.gather(*(self._list_one(address) for address in addresses))
-        for address, answer in zip(addresses, answers, strict=True):
-            if isinstance(answer, RpcError):
-                listing.silent.append(f"{address}: {answer.details}")
-            else:
-                listing.answered.append(address)
-                listing.hosts.extend(_host(host, cluster.name) for host in answer.hosts)
-        if not listing.answered:
+        listing = _ClusterListing()
+        await asyncio.gather(self._ask_schedulers(cluster, listing), self._look_for_pods(cluster, listing))
+        if listing.answered:
+            return listing
+        if not listing.pods:
             raise NoSchedulerReachable(
-                f'no scheduler of cluster "{cluster.name}" answered ({"; ".join(listing.silent)});'
+                f'no scheduler of cluster "{cluster.name}" answered ({"; ".join([*listing.silent, *listing.notes])});'
                 " check the operator's settings, the schedulers, and the NetworkPolicies between them"
             )
+        listing.notes.append(
+            f'no scheduler of cluster "{cluster.name}" answered: its peers are the pods of {cluster.peers} and those'
+            " listed in the last 15 minutes"
+        )
         return listing
 
-    async def _list_one(self, address: Address) -> ListHostsResponse | RpcError:
+    async def _ask_schedulers(self, cluster: ClusterSettings, listing: _ClusterListing) -> None:
+        addresses, silent = await scheduler_addresses(cluster, self._services, self._resolve)
+        listing.silent.extend(silent)
+        tls = self._tls.get(cluster.name)
+        endpoints = [Endpoint(address.ip, address.port, tls, address.name) for address in addresses]
+        answers = await asyncio.gather(*(self._list_one(endpoint) for endpoint in endpoints))
+        for address, endpoint, answer in zip(addresses, endpoints, answers, strict=True):
+            if isinstance(answer, RpcError):
+                listing.silent.append(f"{address}: {'TLS: ' if answer.is_tls else ''}{answer.details}")
+            else:
+                listing.answered.append(endpoint)
+                listing.listed.extend(_host(host, cluster.name) for host in answer.hosts)
+
+    async def _look_for_pods(self, cluster: ClusterSettings, listing: _ClusterListing) -> None:
+        selector = cluster.peers
+        if selector is None:
+            return
+        if self._pods is None:
+            listing.notes.append(f"pods {selector}: there is no Kubernetes API to ask for them")
+            return
+        try:
+            pods = await self._pods.running(selector)
+        except LookupFailed as error:
+            listing.notes.append(str(error))
+        else:
+            listing.pods.extend(_pod_host(ip, hostname, selector.port, cluster.name) for ip, hostname in pods)
+
+    async def _list_one(self, endpoint: Endpoint) -> ListHostsResponse | RpcError:
         answer = ListHostsResponse()
         try:
-            await self._call(address, LIST_HOSTS, ListHostsRequest().SerializeToString(), answer)
+            await self._call(endpoint, LIST_HOSTS, ListHostsRequest().SerializeToString(), answer)
         except RpcError as error:
             return error
         return answer
@@ -93,25 +161,19 @@ class GrpcSchedulers:
     async def metadata(self, task: TaskID) -> TaskMetadata | None:
         """Ask the schedulers that lately answered, one after another: only one of them knows a task."""
         request = StatTaskRequest(task_id=task).SerializeToString()
-        for address in self._answered:
+        for endpoint in self._answered:
             answer = common_pb2.Task()
             try:
-                await self._call(address, STAT_TASK, request, answer)
+                await self._call(endpoint, STAT_TASK, request, answer)
             except RpcError:
                 # NOT_FOUND says nothing about caches, and any other failure no more: the peers are asked anyway.
                 continue
             return _metadata(answer)
         return None
 
-    async def _call(
-        self, address: Address, method: str, request: bytes, answer: ListHostsResponse | common_pb2.Task
-    ) -> None:
-        async with self._pool.connection(grpc_target(address.ip, address.port)) as connection:
-            try:
-                await call(connection.channel, method, request, answer, timeout=self._timeout)
-            except RpcError as error:
-                connection.broken |= error.breaks_connection
-                raise
+    async def _call(self, endpoint: Endpoint, method: str, request: bytes, answer: Message) -> None:
+        async with self._pool.connection(endpoint) as connection:
+            await call(connection, method, request, answer, timeout=self._timeout)
 
 
 def _host(host: common_pb2.Host, cluster: str) -> Host:
@@ -122,6 +184,19 @@ def _host(host: common_pb2.Host, cluster: str) -> Host:
         port=host.port,
         type=_HOST_TYPES.get(host.type, HostType.NORMAL),
         scheduler_cluster_id=host.scheduler_cluster_id,
+        cluster=cluster,
+    )
+
+
+def _pod_host(ip: str, hostname: str, port: int, cluster: str) -> Host:
+    """Take a pod for the peer that it would announce itself as, which is `ip-hostname` unless it is a seed."""
+    return Host(
+        id=f"{ip}-{hostname}",
+        hostname=hostname,
+        ip=ip,
+        port=port,
+        type=HostType.NORMAL,
+        scheduler_cluster_id=UNKNOWN_SCHEDULER_CLUSTER,
         cluster=cluster,
     )
 

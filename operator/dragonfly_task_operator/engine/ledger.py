@@ -73,6 +73,7 @@ class Ledger:
     metadata: dict[TaskID, TaskMetadata] = field(default_factory=dict)
     silent_schedulers: tuple[str, ...] = ()
     schedulers: int = 0
+    listing_notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Make room for every task."""

@@ -25,7 +25,10 @@ class HostType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A peer: a dfdaemon, as schedulers list it. `cluster` names the settings that it was found by."""
+    """A peer: a dfdaemon, as schedulers list it. `cluster` names the settings that it was found by.
+
+    A `scheduler_cluster_id` of 0 is not known.
+    """
 
     id: HostID
     hostname: str
@@ -38,17 +41,19 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class HostListing:
-    """What the schedulers list.
+    """Who the peers are.
 
     Attributes:
-        hosts: the union over all that answered, by host id.
-        silent: those that did not answer, each with why, for a person to read.
+        hosts: each peer once: the union over all schedulers that answered, and what else is known.
+        silent: schedulers that did not answer, each with why, for a person to read.
         schedulers: how many were asked.
+        notes: what else a person should know of how far the list can be relied on.
     """
 
     hosts: tuple[Host, ...]
     silent: tuple[str, ...]
     schedulers: int
+    notes: tuple[str, ...] = ()
 
 
 class Identity(StrEnum):

@@ -69,12 +69,13 @@ class Rounds:
         listing = await self.schedulers.hosts()
         ledger = self.ledger
         ledger.silent_schedulers, ledger.schedulers = listing.silent, listing.schedulers
+        ledger.listing_notes = listing.notes
         wanted = self.scheduler_cluster_ids
         hosts = [host for host in listing.hosts if wanted is None or host.scheduler_cluster_id in wanted]
         new = [host for host in hosts if host.id not in ledger.hosts]
         ledger.add_hosts(hosts)
         if not ledger.hosts:
-            raise NoPeersKnown(_no_peers(listing.hosts, wanted))
+            raise NoPeersKnown("; ".join((_no_peers(listing.hosts, wanted), *listing.notes)))
         return new
 
     async def ask_everyone(self, ask: Ask) -> None:

@@ -129,6 +129,7 @@ def _trouble(summary: Summary) -> str:
 
 def _schedulers_note(ledger: Ledger) -> str:
     silent = ledger.silent_schedulers
-    if not silent:
-        return ""
-    return cut(redact(f"; {len(silent)} of {ledger.schedulers} schedulers did not answer ({', '.join(silent)})"), 512)
+    notes = list(ledger.listing_notes)
+    if silent:
+        notes.append(f"{len(silent)} of {ledger.schedulers} schedulers did not answer ({', '.join(silent)})")
+    return cut(redact("".join(f"; {note}" for note in notes)), 512)

@@ -1,0 +1,70 @@
+"""Pods that run dfdaemons, for finding peers that no scheduler lists."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import aiohttp
+from kubernetes.aio.client import ApiClient, ApiException, CoreV1Api
+
+from dragonfly_task_operator.errors import LookupFailed
+from dragonfly_task_operator.settings import PodSelector
+
+IPAndHostname: TypeAlias = tuple[str, str]
+
+PAGE = 500
+"""Pods in one answer of the API server: some 5 MB."""
+
+FRESH_SECONDS = 2.0
+"""How long a list serves: a thousand objects that are applied at once don't list ten thousand pods each."""
+
+
+class RunningPods:
+    """`dragonfly.discovery.Pods` by the Kubernetes API."""
+
+    def __init__(self, client: ApiClient) -> None:
+        self._api = CoreV1Api(client)
+        self._turn = asyncio.Lock()
+        self._lists: dict[PodSelector, tuple[float, Sequence[IPAndHostname]]] = {}
+
+    async def running(self, selector: PodSelector) -> Sequence[IPAndHostname]:
+        """List the pods that run and are not about to end. Raises LookupFailed.
+
+        One that is not ready is listed, too: its dfdaemon may be stuck, but what it has cached is still there.
+        """
+        now = asyncio.get_running_loop().time
+        async with self._turn:
+            listed, pods = self._lists.get(selector, (-FRESH_SECONDS, ()))
+            if now() - listed >= FRESH_SECONDS:
+                pods = await self._list(selector)
+                self._lists[selector] = (now(), pods)
+            return pods
+
+    async def _list(self, selector: PodSelector) -> Sequence[IPAndHostname]:
+        found: list[IPAndHostname] = []
+        following: str | None = None
+        try:
+            while following != "":
+                page: Any = await self._api.list_namespaced_pod(
+                    selector.namespace,
+                    label_selector=selector.label_selector,
+                    field_selector="status.phase=Running",
+                    limit=PAGE,
+                    _continue=following,
+                )
+                found += [_pod(pod) for pod in page.items if pod.status.pod_ip and not pod.metadata.deletion_timestamp]
+                following = page.metadata._continue or ""  # noqa: SLF001 - `continue` is a word of Python's
+        except ApiException as error:
+            raise LookupFailed(f"pods {selector}: the API server answered {error.status} {error.reason}") from None
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise LookupFailed(f"pods {selector}: {type(error).__name__}: {error}") from None
+        return found
+
+
+def _pod(pod: Any) -> IPAndHostname:
+    """A dfdaemon in the host's network takes the node's name for its hostname, any other that of its pod."""
+    spec = pod.spec
+    hostname = spec.node_name if spec.host_network else spec.hostname or pod.metadata.name
+    return pod.status.pod_ip, hostname or pod.metadata.name
