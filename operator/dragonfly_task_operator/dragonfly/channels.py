@@ -31,10 +31,13 @@ OPTIONS: list[tuple[str, int | str]] = [
 
 
 REQUESTS_PER_SECOND = 300
-"""To one peer. A dfdaemon refuses at 400."""
+"""To one peer, in any second. A dfdaemon refuses at 400."""
 
-BURST = 64
-"""Requests that may go to a peer at once before the pace counts."""
+BURST = 50
+"""How many of them may go at once, after a pause."""
+
+_STEADY = REQUESTS_PER_SECOND - BURST
+"""Requests a second when there is no pause: a burst and a second of these are REQUESTS_PER_SECOND."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +82,8 @@ class Connection:
     async def pace(self) -> None:
         """Wait until one more request keeps to REQUESTS_PER_SECOND (the generic cell rate algorithm)."""
         now = asyncio.get_running_loop().time()
-        self._due = max(self._due, now) + 1 / REQUESTS_PER_SECOND
-        early = self._due - now - BURST / REQUESTS_PER_SECOND
+        self._due = max(self._due, now) + 1 / _STEADY
+        early = self._due - now - BURST / _STEADY
         if early > 0:
             await asyncio.sleep(early)
 
