@@ -120,6 +120,9 @@ class GrpcPeers:
         return PeerError(mapped.reason, description, retryable=mapped.retryable)
 
 
-def moment(timestamp: Timestamp) -> datetime:
-    """Read a timestamp, to the second, in UTC."""
-    return datetime.fromtimestamp(timestamp.seconds, UTC)
+def moment(timestamp: Timestamp) -> datetime | None:
+    """Read a timestamp, to the second, in UTC. One that no calendar has is none: the rest of the answer counts."""
+    try:
+        return datetime.fromtimestamp(timestamp.seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None

@@ -1,0 +1,133 @@
+"""What schedulers answer, and what they don't: who the peers are, and what is known of a task."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import grpc
+import pytest
+
+from dragonfly_task_operator.dragonfly.channels import ChannelPool
+from dragonfly_task_operator.dragonfly.memory import HostMemory
+from dragonfly_task_operator.dragonfly.schedulers import GrpcSchedulers
+from dragonfly_task_operator.engine.model import HostType
+from dragonfly_task_operator.errors import NoSchedulerReachable
+from dragonfly_task_operator.settings import ClusterSettings
+from tests.simulator import Link, SimulatedCluster
+from tests.unit.clocks import SteppingClock
+
+TASK = "a1" * 32
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[SimulatedCluster]:
+    async with SimulatedCluster(schedulers=3, peers=3, seeds=1) as world:
+        yield world
+
+
+@asynccontextmanager
+async def schedulers_of(world: SimulatedCluster, *more: str, timeout: float = 5.0) -> AsyncIterator[GrpcSchedulers]:
+    """Give what asks all schedulers of this world, and as clusters of their own those of `more`."""
+    pool = ChannelPool()
+    clusters = [ClusterSettings(schedulers=tuple(world.scheduler_addresses))]
+    clusters += [ClusterSettings(name=entry, schedulers=(entry,)) for entry in more]
+    try:
+        yield GrpcSchedulers(
+            clusters,
+            pool,
+            memory=HostMemory(SteppingClock()),
+            services=None,
+            pods=None,
+            tls={},
+            timeout=timeout,
+        )
+    finally:
+        await pool.aclose()
+
+
+async def test_seed_peers_are_told_from_others(world: SimulatedCluster) -> None:
+    async with schedulers_of(world) as schedulers:
+        types = {host.hostname: host.type for host in (await schedulers.hosts()).hosts}
+
+    assert (types["seed0"], types["n0"]) == (HostType.SUPER, HostType.NORMAL)
+
+
+async def test_scheduler_that_hangs_is_not_waited_for_longer_than_a_request_may_take(world: SimulatedCluster) -> None:
+    world.scheduler(1).hangs("list_hosts")
+
+    async with schedulers_of(world, timeout=0.2) as schedulers:
+        listing = await schedulers.hosts()
+
+    assert (len(listing.hosts), len(listing.silent)) == (4, 1)
+
+
+async def test_scheduler_that_answers_garbage_is_silent(world: SimulatedCluster) -> None:
+    world.scheduler(1).garbles("list_hosts")
+
+    async with schedulers_of(world) as schedulers:
+        (silent,) = (await schedulers.hosts()).silent
+
+    assert "answered with 12 bytes that are no scheduler.v2.ListHostsResponse" in silent
+
+
+async def test_restarted_scheduler_lists_nobody_and_that_is_an_answer(world: SimulatedCluster) -> None:
+    for scheduler in world.schedulers:
+        scheduler.forgets_hosts()
+
+    async with schedulers_of(world) as schedulers:
+        listing = await schedulers.hosts()
+
+    assert (listing.hosts, listing.silent) == ((), ())
+
+
+async def test_no_scheduler_at_all_is_an_error_that_names_each(world: SimulatedCluster) -> None:
+    for scheduler in world.schedulers:
+        await scheduler.goes_down()
+
+    async with schedulers_of(world) as schedulers:
+        with pytest.raises(NoSchedulerReachable) as unreachable:
+            await schedulers.hosts()
+
+    assert all(address in str(unreachable.value) for address in world.scheduler_addresses)
+    assert str(unreachable.value).startswith('no scheduler of cluster "default" answered (')
+
+
+async def test_cluster_without_a_scheduler_is_an_error_though_another_has_one(world: SimulatedCluster) -> None:
+    async with SimulatedCluster(peers=0) as nobody, schedulers_of(world, *nobody.scheduler_addresses) as schedulers:
+        await nobody.scheduler().becomes(Link.REFUSED)
+
+        with pytest.raises(NoSchedulerReachable, match=nobody.scheduler_addresses[0]):
+            await schedulers.hosts()
+
+
+async def test_task_is_asked_of_each_scheduler_until_one_knows_it(world: SimulatedCluster) -> None:
+    world.caches(TASK, content_length=99 << 20, url="https://example.com/model")
+
+    async with schedulers_of(world) as schedulers:
+        await schedulers.hosts()
+        known = await schedulers.metadata(TASK)
+
+    assert known is not None
+    assert (known.url, known.content_length, known.type) == ("https://example.com/model", 99 << 20, "STANDARD")
+
+
+async def test_task_that_no_scheduler_knows_says_nothing_and_raises_nothing(world: SimulatedCluster) -> None:
+    async with schedulers_of(world) as schedulers:
+        await schedulers.hosts()
+
+        assert await schedulers.metadata(TASK) is None
+
+    assert [scheduler.calls["stat_task"] for scheduler in world.schedulers] == [1, 1, 1]
+
+
+async def test_scheduler_that_errs_about_a_task_does_not_hide_what_another_knows(world: SimulatedCluster) -> None:
+    world.caches(TASK, content_length=99 << 20)
+    for scheduler in world.schedulers:
+        if scheduler is not world.scheduler_of(TASK):
+            scheduler.fails("stat_task", code=grpc.StatusCode.INTERNAL)
+
+    async with schedulers_of(world) as schedulers:
+        await schedulers.hosts()
+
+        assert await schedulers.metadata(TASK) is not None
