@@ -57,6 +57,7 @@ class Run:
     _rounds: Rounds | None = None
     _timeout: asyncio.Timeout | None = None
     _last: Summary | None = None
+    """The fold of a run that has ended: the verdict and the last snapshot are made of the same."""
 
     @property
     def deletes(self) -> bool:
@@ -71,16 +72,15 @@ class Run:
         """
         try:
             async with asyncio.timeout(self._seconds_left()) as self._timeout:
-                rounds = await self._work()
+                ledger = await self._work()
         except RunError as error:
             return verdict.stopped_by(error)
         except TimeoutError:
-            return verdict.out_of_time(
-                self.spec,
-                self._fold_for_good(self._rounds.ledger if self._rounds else Ledger(())),
-                self._rounds.trouble if self._rounds else None,
-            )
-        return verdict.judge(self.spec, rounds.ledger, self._fold_for_good(rounds.ledger), carried=self.carried)
+            rounds = self._rounds
+            self._last = summarise(rounds.ledger if rounds else Ledger(()))
+            return verdict.out_of_time(self.spec, self._last, rounds.trouble if rounds else None)
+        self._last = summarise(ledger, is_complete=True)
+        return verdict.judge(self.spec, ledger, self._last, carried=self.carried)
 
     def adopt(self, spec: Spec) -> None:
         """Go on with an edited spec that asks for the same work: a new deadline counts at once, the rest later."""
@@ -92,12 +92,7 @@ class Run:
         deadline = self.started + timedelta(seconds=self.spec.active_deadline_seconds)
         return max((deadline - self.means.clock.now()).total_seconds(), 0)
 
-    def _fold_for_good(self, ledger: Ledger) -> Summary:
-        """Fold a ledger that nothing is added to any more: the last snapshot is made of the same fold."""
-        self._last = summarise(ledger)
-        return self._last
-
-    async def _work(self) -> Rounds:
+    async def _work(self) -> Ledger:
         spec, means = self.spec, self.means
         ledger = Ledger(await means.targets.resolve(spec.targets, namespace=self.namespace))
         self._rounds = rounds = Rounds(
@@ -119,7 +114,7 @@ class Run:
             )
         else:
             await search(rounds)
-        return rounds
+        return ledger
 
     def snapshot(self) -> tuple[Status, Verdict]:
         """Tell what is known now: the results, and how far the run is."""

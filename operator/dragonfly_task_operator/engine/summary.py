@@ -73,7 +73,7 @@ class Summary:
         counts: over all tasks.
         tasks: those to show: those cached anywhere first, then in the order of the targets.
         failures: those of the tasks to show, sorted by hostname.
-        asked, pairs: (task, peer) pairs settled, and all known.
+        settled, pairs: (task, peer) pairs settled, and all known.
     """
 
     counts: Counts
@@ -94,15 +94,20 @@ class Summary:
         ]
 
 
-def summarise(ledger: Ledger) -> Summary:
-    """Fold a ledger."""
+def summarise(ledger: Ledger, *, is_complete: bool = False) -> Summary:
+    """Fold a ledger.
+
+    Args:
+        ledger: what is known so far.
+        is_complete: whether the run came to its own end: then a failure that might have passed is settled as well.
+    """
     by_task = [_summarise_task(task, ledger) for task in ledger.tasks]
     counts = Counts(total=len(ledger.hosts))
     tables = list(ledger.outcomes.values())
     settled = 0
     for host in ledger.hosts:
         outcomes = [table[host] for table in tables if host in table]
-        settled += sum(not _is_pending(outcome) for outcome in outcomes)
+        settled += sum(is_complete or not _is_pending(outcome) for outcome in outcomes)
         if len(outcomes) == len(tables) or any(isinstance(outcome, Failed) for outcome in outcomes):
             counts.add(outcomes)
     shown = _shown(by_task)

@@ -161,10 +161,10 @@ async def test_snapshot_on_the_way_tells_what_is_known() -> None:
 async def test_ledger_is_folded_once_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     folds = 0
 
-    def counted(ledger: Ledger) -> Summary:
+    def counted(ledger: Ledger, *, is_complete: bool = False) -> Summary:
         nonlocal folds
         folds += 1
-        return summarise(ledger)
+        return summarise(ledger, is_complete=is_complete)
 
     monkeypatch.setattr(run_module, "summarise", counted)
     world = World()
@@ -173,6 +173,26 @@ async def test_ledger_is_folded_once_at_the_end(monkeypatch: pytest.MonkeyPatch)
     await end_of(world.search())
 
     assert folds == 1
+
+
+async def test_run_that_came_to_its_end_has_settled_everything() -> None:
+    world = World()
+    world.peer("n1")
+    world.peer("n2").fails("stat")
+
+    status, _ = await end_of(world.deletion(backoffLimit=1))
+
+    assert status.progress == "2/2"
+
+
+async def test_run_that_was_out_of_time_has_not() -> None:
+    world = World()
+    world.peer("n1")
+    world.peer("n2").fails("stat")
+
+    status, _ = await end_of(world.deletion(activeDeadlineSeconds=5))
+
+    assert status.progress == "1/2"
 
 
 async def test_peers_cleared_before_a_restart_are_told_of() -> None:

@@ -142,6 +142,15 @@ def test_schedulers_that_did_not_answer_are_named() -> None:
     assert verdict.message == "cached on none of 1 peer; 1 of 3 schedulers did not answer (10.0.0.8:8002: timed out)"
 
 
+def test_what_else_is_to_be_known_of_the_listing_is_told() -> None:
+    ledger = ledger_of(ABSENT)
+    ledger.listing_notes = ("no scheduler answered: its peers are the pods of dragonfly",)
+
+    verdict = judge(search(), ledger, summarise(ledger))
+
+    assert verdict.message == ("cached on none of 1 peer; no scheduler answered: its peers are the pods of dragonfly")
+
+
 # At the deadline
 
 
