@@ -167,19 +167,19 @@ async def test_peer_that_hangs_times_out(peer: Peer, call: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("link", "reason"),
+    ("link", "timeout", "reason"),
     [
-        (Link.REFUSED, PeerReason.UNREACHABLE),
-        (Link.RESETTING, PeerReason.UNREACHABLE),
-        (Link.NOISE, PeerReason.UNREACHABLE),
-        (Link.MUTE, PeerReason.TIMEOUT),
-        (Link.BLACKHOLED, PeerReason.TIMEOUT),
+        (Link.REFUSED, PATIENT, PeerReason.UNREACHABLE),
+        (Link.RESETTING, PATIENT, PeerReason.UNREACHABLE),
+        (Link.NOISE, PATIENT, PeerReason.UNREACHABLE),
+        (Link.MUTE, IMPATIENT, PeerReason.TIMEOUT),
+        (Link.BLACKHOLED, IMPATIENT, PeerReason.TIMEOUT),
     ],
 )
-async def test_address_where_nothing_speaks_grpc(peer: Peer, link: Link, reason: PeerReason) -> None:
+async def test_address_where_nothing_speaks_grpc(peer: Peer, link: Link, timeout: float, reason: PeerReason) -> None:
     await peer.becomes(link)
 
-    error = await failure_of("stat", host_of(peer), timeout=IMPATIENT)
+    error = await failure_of("stat", host_of(peer), timeout=timeout)
 
     assert (error.reason, error.retryable) == (reason, True)
 

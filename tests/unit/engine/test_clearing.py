@@ -93,6 +93,12 @@ async def test_download_is_deleted_when_the_user_insists() -> None:
     assert await cleared(ScriptedPeer(Downloading(), ABSENT), UnfinishedDownloads.DELETE) == Cleared()
 
 
+async def test_download_that_survives_its_deletion_is_waited_for() -> None:
+    outcome = await cleared(ScriptedPeer(Downloading(), Downloading()), UnfinishedDownloads.DELETE)
+    assert isinstance(outcome, Failed)
+    assert (outcome.reason, outcome.retryable, outcome.had_copy) == (PeerReason.DOWNLOADING, True, True)
+
+
 async def test_peer_that_cannot_be_asked_is_told_from_one_that_holds_a_copy() -> None:
     unasked, holder = await cleared(ScriptedPeer(UNREACHABLE)), await cleared(ScriptedPeer(Cached(), UNREACHABLE))
     assert isinstance(unasked, Failed)

@@ -141,6 +141,16 @@ async def test_peer_that_fetches_it_again_every_time_is_still_cached() -> None:
     assert "had the task in the last of 3 sweeps too; deletions of it so far: 4" in failure.description
 
 
+async def test_peer_that_fails_in_the_last_sweep_keeps_its_own_reason() -> None:
+    world = World()
+    refused = PeerReason.PERMISSION_DENIED
+    world.peer("n1").caches().recaches().fails("delete", refused, "not for you", retryable=False, skip=3)
+
+    status, _ = await end_of(world.deletion(backoffLimit=2))
+
+    assert (failure_of(status).reason, failure_of(status).description) == (refused, "not for you")
+
+
 async def test_sweeps_are_spaced_further_and_further() -> None:
     world = World()
     world.peer("n1").caches().recaches()
