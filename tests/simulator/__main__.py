@@ -101,6 +101,7 @@ class Scene:
 @click.option("--first-peer", default=0, help="Number of the first peer, where several simulators make one cluster.")
 @click.option("--seeds", default=0, help="Seed peers seed0, seed1, …, at 127.2.0.1 and on.")
 @click.option("--ipv6", is_flag=True, help='One more peer, "v6", and scheduler at ::1.')
+@click.option("--scheduler-at", "schedulers_at", multiple=True, metavar="IP", help="One more scheduler, there.")
 @click.option("--scheduler-port", default=0, help="0: any that is free.")
 @click.option("--peer-port", default=0, help="0: any that is free.")
 @click.option("--control-port", default=0, help="Of the control interface on 127.0.0.1; 0: any that is free.")

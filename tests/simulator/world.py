@@ -34,11 +34,11 @@ class SimulatedCluster:
     """Schedulers, peers and seed peers, each a server at its own loopback address.
 
     Peers are called n0, n1, …, seed peers seed0, seed1, …; with `ipv6`, one more, "v6", and one more scheduler are
-    at ::1. A port of 0 is one that is free when the world starts; all schedulers have the same, and all peers.
-    `latency` is in seconds before every answer; `requests_per_second` is what one peer takes (None: any number).
-    With `tls`, clients need the certificates of `tests.simulator.tls`, or those that the files given are for. With
-    `announce_interval`, peers announce themselves again every so many seconds; without, only when they start and
-    when told to.
+    at ::1. Further schedulers are `schedulers_at` these IP addresses of this machine. A port of 0 is one that is
+    free when the world starts; all schedulers have the same, and all peers. `latency` is in seconds before every
+    answer; `requests_per_second` is what one peer takes (None: any number). With `tls`, clients need the
+    certificates of `tests.simulator.tls`, or those that the files given are for. With `announce_interval`, peers
+    announce themselves again every so many seconds; without, only when they start and when told to.
 
     `delete_requests` is every deletion that any peer was asked for, in order, whatever came of it.
     """
@@ -51,6 +51,7 @@ class SimulatedCluster:
         first_peer: int = 0,
         seeds: int = 0,
         ipv6: bool = False,
+        schedulers_at: Sequence[str] = (),
         scheduler_port: int = 0,
         peer_port: int = 0,
         latency: float = 0.0,
@@ -64,6 +65,7 @@ class SimulatedCluster:
         self.schedulers: Sequence[Scheduler] = ()
         self._peers: dict[str, Peer] = {}
         self._numbers = (schedulers, range(first_peer, first_peer + peers), seeds, ipv6)
+        self._schedulers_at = ["::1"] * ipv6 + list(schedulers_at)
         self._ports = (scheduler_port, peer_port)
         self._port_of_peers = 0
         self._announce_interval = announce_interval
@@ -233,7 +235,7 @@ class SimulatedCluster:
         schedulers, peers, seeds, ipv6 = self._numbers
         scheduler_port = self._ports[0] or sockets.free_port()
         self._port_of_peers = port = self._ports[1] or sockets.free_port(but_not=scheduler_port)
-        addresses = [_ip(_SCHEDULER_NETWORK, index) for index in range(schedulers)] + ["::1"] * ipv6
+        addresses = [_ip(_SCHEDULER_NETWORK, index) for index in range(schedulers)] + self._schedulers_at
         self.schedulers = tuple(Scheduler(address=(ip, scheduler_port), conditions=self.conditions) for ip in addresses)
         self._ring = SchedulerRing(self.schedulers)
         self._peers = {}
