@@ -1,0 +1,78 @@
+"""Settings as people write them: what is taken, and what a person reads when it is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from dragonfly_task_operator.cli import main
+from dragonfly_task_operator.errors import SettingsError
+from dragonfly_task_operator.settings import ClusterSettings, PodSelector, TLSFiles, load
+
+CLUSTER = "clusters: [{name: a, schedulers: ['x:1'], %s}]"
+
+
+def cluster(tmp_path: Path, more: str) -> ClusterSettings:
+    config = tmp_path / "config.yaml"
+    config.write_text(CLUSTER % more)
+    return load({}, config=config).all_clusters[0]
+
+
+def test_tls_can_differ_between_schedulers_and_peers(tmp_path: Path) -> None:
+    tls = cluster(tmp_path, "tls: {schedulers: {ca: /s/ca.crt}, peers: {ca: /p/ca.crt, serverName: dfdaemon}}").tls
+    assert tls is not None
+    assert (tls.schedulers, tls.peers) == (
+        TLSFiles(ca=Path("/s/ca.crt")),
+        TLSFiles(ca=Path("/p/ca.crt"), server_name="dfdaemon"),
+    )
+
+
+def test_one_block_of_tls_serves_both(tmp_path: Path) -> None:
+    tls = cluster(tmp_path, "tls: {ca: /ca.crt, cert: /tls.crt, key: /tls.key}").tls
+    both = TLSFiles(ca=Path("/ca.crt"), cert=Path("/tls.crt"), key=Path("/tls.key"))
+    assert tls is not None
+    assert (tls.schedulers, tls.peers) == (both, both)
+
+
+def test_peers_can_speak_plaintext_beside_schedulers_with_tls(tmp_path: Path) -> None:
+    tls = cluster(tmp_path, "tls: {schedulers: {ca: /ca.crt}}").tls
+    assert tls is not None
+    assert tls.peers is None
+
+
+def test_port_of_pods_is_dfdaemons_own_unless_given(tmp_path: Path) -> None:
+    peers = cluster(tmp_path, "peers: {namespace: dragonfly, labelSelector: 'app=dragonfly,component=client'}").peers
+    assert peers == PodSelector(namespace="dragonfly", label_selector="app=dragonfly,component=client", port=4000)
+
+
+def test_clusters_can_be_given_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DRAGONFLY_TASK_OPERATOR_CLUSTERS", '[{"name": "a", "schedulers": ["x:1"]}]')
+    assert [cluster.name for cluster in load({}).all_clusters] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ("tls: {cert: /tls.crt, key: /tls.key}", "clusters.0.tls.schedulers.ca: Field required"),
+        ("tls: {ca: /ca.crt, cert: /tls.crt}", "give both cert and key, or neither"),
+        ("tls: {ca: /ca.crt, serverNames: x}", "serverNames: Extra inputs are not permitted"),
+        ("peers: {namespace: dragonfly}", "clusters.0.peers.labelSelector: Field required"),
+        ("peers: {namespace: dragonfly, labelSelector: ''}", "labelSelector: String should have at least 1 character"),
+        ("peers: {namespace: dragonfly, labelSelector: a=b, port: 0}", "port: Input should be greater than"),
+    ],
+)
+def test_bad_setting_of_a_cluster_is_named(tmp_path: Path, more: str, words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        cluster(tmp_path, more)
+
+
+def test_tls_file_that_cannot_be_read_ends_the_start_with_a_line(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(CLUSTER % f"tls: {{ca: {tmp_path}/ca.crt}}")
+
+    done = CliRunner().invoke(main, ["run", "--config", str(config)])
+
+    wanted = f"error: the TLS file {tmp_path}/ca.crt can't be read: No such file or directory\n"
+    assert (done.exit_code, done.output) == (2, wanted)
