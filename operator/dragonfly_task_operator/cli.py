@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from pathlib import Path
 from typing import Any
@@ -37,7 +36,9 @@ def main() -> None:
 @click.option("--log-format", metavar="text|json", help="Default: text.")
 def run(config: Path | None, **flags: Any) -> None:
     """Run the operator."""
-    from dragonfly_task_operator import app, settings  # noqa: PLC0415 - Kopf and gRPC take a second to import
+    import asyncio  # noqa: PLC0415 - this and, much more, Kopf and gRPC take long to import
+
+    from dragonfly_task_operator import app, settings  # noqa: PLC0415
     from dragonfly_task_operator.observability import logs  # noqa: PLC0415
 
     try:

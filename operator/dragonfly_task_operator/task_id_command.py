@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
-import yaml
 from pydantic import ValidationError
 
 from dragonfly_task_operator.api.targets import Target
@@ -17,6 +16,8 @@ from dragonfly_task_operator.errors import ImageUnresolvable, InvalidTarget
 
 def read_targets(file: IO[str]) -> list[Any]:
     """Read a YAML list of targets, or the targets of a manifest. Raises InvalidTarget."""
+    import yaml  # noqa: PLC0415 - targets given by flags need none
+
     try:
         content = yaml.safe_load(file)
     except yaml.YAMLError as error:
