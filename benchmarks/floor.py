@@ -1,0 +1,119 @@
+"""The bare loop: the same requests to the same peers by `grpc.aio`, with nothing around them.
+
+A program, for every try needs a process without a channel: it reads a question as JSON from stdin and writes the
+answer to stdout. The clock runs from the first channel to the last answer; imports are not counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+
+import grpc
+import grpc.aio
+
+from dragonfly_task_operator.protos_gen.dfdaemon_pb2 import (
+    DeleteTaskRequest,
+    StatLocalTaskRequest,
+    StatLocalTaskResponse,
+)
+
+SECONDS = 5.0
+_STAT = "/dfdaemon.v2.DfdaemonUpload/StatLocalTask"
+_DELETE = "/dfdaemon.v2.DfdaemonUpload/DeleteTask"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What to do. `targets` are HOST:PORT; `at_once` is how many of them are asked at once."""
+
+    targets: Sequence[str]
+    task_ids: Sequence[str]
+    deletes: bool
+    at_once: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What it took: seconds by the clock and of this process's CPU, and how many requests."""
+
+    seconds: float
+    cpu_seconds: float
+    requests: int
+
+
+def ask(question: Question) -> Answer:
+    """Have a fresh process run the loop. Raises CalledProcessError."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.floor"],
+        input=json.dumps(asdict(question)),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return Answer(**json.loads(done.stdout))
+
+
+async def loop(question: Question) -> Answer:
+    """Ask every target for every task; delete what is there, ask again, and in the end sweep over all once more."""
+    grpc.aio.init_grpc_aio()
+    stats = [StatLocalTaskRequest(task_id=task).SerializeToString() for task in question.task_ids]
+    deletions = [DeleteTaskRequest(task_id=task).SerializeToString() for task in question.task_ids]
+    requests = 0
+    deleted = False
+    started, cpu_started = time.perf_counter(), time.process_time()
+    channels = [grpc.aio.insecure_channel(target) for target in question.targets]
+
+    async def is_there(channel: grpc.aio.Channel, request: bytes) -> bool:
+        nonlocal requests
+        requests += 1
+        call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(_STAT)
+        try:
+            StatLocalTaskResponse.FromString(await call(request, timeout=SECONDS))
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.NOT_FOUND:
+                raise
+            return False
+        return True
+
+    async def visit(channel: grpc.aio.Channel) -> None:
+        nonlocal requests, deleted
+        for stat, deletion in zip(stats, deletions, strict=True):
+            if await is_there(channel, stat) and question.deletes:
+                requests += 1
+                call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(_DELETE)
+                await call(deletion, timeout=SECONDS)
+                deleted = not await is_there(channel, stat)
+
+    await _each(channels, visit, question.at_once)
+    if deleted:
+        await _each(channels, visit, question.at_once)
+    answer = Answer(
+        seconds=time.perf_counter() - started, cpu_seconds=time.process_time() - cpu_started, requests=requests
+    )
+    await asyncio.gather(*(channel.close() for channel in channels))
+    return answer
+
+
+async def _each(
+    channels: Iterable[grpc.aio.Channel], visit: Callable[[grpc.aio.Channel], Awaitable[None]], at_once: int
+) -> None:
+    remaining = iter(channels)
+
+    async def work() -> None:
+        for channel in remaining:
+            await visit(channel)
+
+    await asyncio.gather(*(work() for _ in range(at_once)))
+
+
+if __name__ == "__main__":
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    print(json.dumps(asdict(asyncio.run(loop(Question(**json.load(sys.stdin)))))))

@@ -1,0 +1,23 @@
+"""The rows of the table, a module each.
+
+A row is a function from a control plane and a number of tries to figures. Adding one is writing its module and naming
+it here. `DEFAULT` is what `make bench` runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from benchmarks.results import Measurement
+from benchmarks.rows import deletion, search
+from hack.controlplane.server import ControlPlane
+
+Row = Callable[[ControlPlane, int], list[Measurement]]
+
+ROWS: dict[str, Row] = {
+    "search": search.measure,
+    "deletion": deletion.measure,
+    "serial": deletion.measure_against_serial_loop,
+}
+
+DEFAULT = ("search", "deletion", "serial")

@@ -1,0 +1,65 @@
+"""A watch on objects: what a write changed is timed when it arrives, and no write is missed, as polling would."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+import time
+import urllib.parse
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from hack.controlplane.server import ControlPlane
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """An object as one event of the watch showed it, when (`time.perf_counter`), and what kind of event it was."""
+
+    at: float
+    kind: str
+    body: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The object's name."""
+        return str(self.body["metadata"]["name"])
+
+    @property
+    def is_write(self) -> bool:
+        """Whether an object that was there has been written."""
+        return self.kind == "MODIFIED"
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the condition Finished is True."""
+        conditions = self.body.get("status", {}).get("conditions", ())
+        return any(each["type"] == "Finished" and each["status"] == "True" for each in conditions)
+
+
+@contextmanager
+def watch(control_plane: ControlPlane, collection: str, *, patience: float) -> Iterator[Iterator[Sighting]]:
+    """Watch a collection from now on, one sighting for each write of an object in it.
+
+    Raises TimeoutError when nothing happens for `patience` seconds.
+    """
+    since = control_plane.request("GET", f"{collection}?limit=1")["metadata"]["resourceVersion"]
+    query = urllib.parse.urlencode({"watch": "1", "resourceVersion": since})
+    user = json.loads(control_plane.admin_kubeconfig.read_text(encoding="utf-8"))["users"][0]["user"]
+    server = http.client.HTTPSConnection(
+        urllib.parse.urlsplit(control_plane.url).netloc,
+        timeout=patience,
+        context=ssl.create_default_context(cafile=control_plane.ca),
+    )
+    with closing(server):
+        server.request("GET", f"{collection}?{query}", headers={"Authorization": f"Bearer {user['token']}"})
+        yield _sightings(server.getresponse())
+
+
+def _sightings(stream: http.client.HTTPResponse) -> Iterator[Sighting]:
+    for line in stream:
+        event = json.loads(line)
+        yield Sighting(time.perf_counter(), event["type"], event["object"])
