@@ -14,7 +14,7 @@ from dragonfly_task_operator.engine.report import Carried
 from dragonfly_task_operator.engine.summary import summarise
 from dragonfly_task_operator.engine.verdict import MAX_MESSAGE, Verdict, judge, out_of_time, progress, stopped_by
 from dragonfly_task_operator.errors import ImageUnresolvable, InvalidTarget, NoPeersKnown, PeerReason, RunReason
-from tests.unit.world import EPOCH, TASK, host, planned
+from tests.unit.world import EPOCH, OTHER_TASK, TASK, host, planned
 
 HOLDS = Holds(Cached())
 UNREACHABLE = Failed(PeerReason.UNREACHABLE, "connection refused", retryable=False, had_copy=False, at=EPOCH)
@@ -125,6 +125,17 @@ def test_run_that_came_to_its_end(
 
 def test_other_failures_are_not_ignored_with_unreachable_peers() -> None:
     assert judged(deletion(unreachablePeers="Ignore"), INTERNAL, UNREACHABLE).reason is Reason.PEERS_FAILED
+
+
+def test_peer_that_is_down_is_one_peer_however_many_tasks_it_was_asked_about() -> None:
+    ledger = Ledger((planned(TASK), planned(OTHER_TASK, target=1)))
+    ledger.add_hosts([host("n1")])
+    for task in (TASK, OTHER_TASK):
+        ledger.record(task, host("n1").id, UNREACHABLE)
+
+    verdict = judge(search(), ledger, summarise(ledger))
+
+    assert verdict.message == "cached on 0 of 1 peer; 1 peer failed (1 Unreachable): see status.failures"
 
 
 def test_peers_cleared_before_a_restart_make_it_a_deletion() -> None:
