@@ -58,7 +58,7 @@ class Block:
 
 def documents() -> list[Path]:
     """List what users and contributors read."""
-    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def blocks(document: Path) -> list[Block]:

@@ -146,11 +146,13 @@ def _task(
 
 def _result(summary: TaskSummary, *, deleting: bool, ignoring_unreachable: bool, carried: int) -> Result:
     counts = summary.counts
-    if deleting:
-        if counts.failed or (counts.unreachable and not ignoring_unreachable):
-            return Result.FAILED
-        return Result.DELETED if counts.deleted or carried else Result.NOT_FOUND
-    return Result.FOUND if counts.caching else Result.NOT_FOUND
+    failed = counts.failed or (counts.unreachable and not ignoring_unreachable)
+    if not deleting:
+        # Who could not be asked may have it, but that others have it is sure.
+        return Result.FOUND if counts.caching else Result.FAILED if failed else Result.NOT_FOUND
+    if failed:
+        return Result.FAILED
+    return Result.DELETED if counts.deleted or carried else Result.NOT_FOUND
 
 
 def _cached_by(host: Host, copy: Copy) -> CachedBy:

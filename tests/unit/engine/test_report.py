@@ -246,6 +246,10 @@ def test_result_of_a_search_is_not_found_where_no_peer_has_it() -> None:
     assert one_task(ABSENT, ABSENT).result is Result.NOT_FOUND
 
 
+def test_result_of_a_search_is_failed_where_nobody_is_known_to_have_it_and_one_could_not_be_asked() -> None:
+    assert one_task(ABSENT, failed()).result is Result.FAILED
+
+
 def test_result_of_a_deletion_is_deleted_where_one_peer_was_cleared() -> None:
     assert one_task(ABSENT, Cleared(), deleting=True).result is Result.DELETED
 
