@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from pydantic import BaseModel
 
-from dragonfly_task_operator.cli import main
+from dragonfly_task_operator.api.base import camel
 from dragonfly_task_operator.errors import SettingsError
-from dragonfly_task_operator.settings import ClusterSettings, PodSelector, TLSFiles, load
+from dragonfly_task_operator.settings import ClusterSettings, PodSelector, Settings, TLSFiles, load
 
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "settings.md"
 CLUSTER = "clusters: [{name: a, schedulers: ['x:1'], %s}]"
 
 
@@ -68,11 +70,14 @@ def test_bad_setting_of_a_cluster_is_named(tmp_path: Path, more: str, words: str
         cluster(tmp_path, more)
 
 
-def test_tls_file_that_cannot_be_read_ends_the_start_with_a_line(tmp_path: Path) -> None:
+def test_example_of_the_documentation_is_taken(tmp_path: Path) -> None:
+    (example,) = re.findall(r"## An example\n.*?```yaml\n(.*?)```", DOCUMENTATION.read_text(), re.DOTALL)
     config = tmp_path / "config.yaml"
-    config.write_text(CLUSTER % f"tls: {{ca: {tmp_path}/ca.crt}}")
+    config.write_text(example)
+    assert [cluster.name for cluster in load({}, config=config).all_clusters] == ["here", "far"]
 
-    done = CliRunner().invoke(main, ["run", "--config", str(config)])
 
-    wanted = f"error: the TLS file {tmp_path}/ca.crt can't be read: No such file or directory\n"
-    assert (done.exit_code, done.output) == (2, wanted)
+@pytest.mark.parametrize("model", [Settings, ClusterSettings, PodSelector, TLSFiles])
+def test_every_setting_is_documented(model: type[BaseModel]) -> None:
+    text = DOCUMENTATION.read_text()
+    assert [name for name in model.model_fields if f"`{camel(name)}`" not in text] == []
