@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -53,7 +54,10 @@ class Machine:
                 done = self._kubectl("create", "--dry-run=server", "-f", "-", stdin=json.dumps(body))
                 assert done.returncode == 0, f"line {block.line}: {done.stderr}"
             else:
-                settings.Settings.model_validate(body)
+                with tempfile.NamedTemporaryFile("w", suffix=".yaml") as config:
+                    config.write(json.dumps(body))
+                    config.flush()
+                    settings.load({}, config=Path(config.name))
 
     def _shell(self, script: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -84,7 +88,7 @@ def machine(cluster: ControlPlane) -> Iterator[Machine]:
         schedulers = [f"--scheduler={address}" for address in dragonfly.scheduler_addresses]
         with running_operator(cluster, schedulers):
             yield Machine(environment, kubectl, dragonfly.control)
-    kubectl.must("delete", "dragonfly-tasks", "--all")
+    kubectl.must("delete", "tasksearches,taskdeletions", "--all")  # a category may be cached away by kubectl
 
 
 @pytest.mark.controlplane

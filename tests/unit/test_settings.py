@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
@@ -68,13 +67,6 @@ def test_clusters_can_be_given_in_the_environment(monkeypatch: pytest.MonkeyPatc
 def test_bad_setting_of_a_cluster_is_named(tmp_path: Path, more: str, words: str) -> None:
     with pytest.raises(SettingsError, match=words):
         cluster(tmp_path, more)
-
-
-def test_example_of_the_documentation_is_taken(tmp_path: Path) -> None:
-    (example,) = re.findall(r"## An example\n.*?```yaml\n(.*?)```", DOCUMENTATION.read_text(), re.DOTALL)
-    config = tmp_path / "config.yaml"
-    config.write_text(example)
-    assert [cluster.name for cluster in load({}, config=config).all_clusters] == ["here", "far"]
 
 
 @pytest.mark.parametrize("model", [Settings, ClusterSettings, PodSelector, TLSFiles])
