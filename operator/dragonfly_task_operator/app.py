@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
+import socket
+import uuid
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
+from wsgiref.types import WSGIApplication
 
 import aiohttp
 import kopf
@@ -27,10 +31,15 @@ from dragonfly_task_operator.engine.run import Means
 from dragonfly_task_operator.errors import StartError
 from dragonfly_task_operator.kube import connection, watching
 from dragonfly_task_operator.kube.events import Recorder
+from dragonfly_task_operator.kube.lease import Lease
 from dragonfly_task_operator.kube.objects import Objects
 from dragonfly_task_operator.kube.pods import RunningPods
 from dragonfly_task_operator.kube.reconciler import Reconciler
 from dragonfly_task_operator.kube.services import EndpointSlices
+from dragonfly_task_operator.kube.watching import Watches
+from dragonfly_task_operator.observability.health import Heartbeat, endpoints
+from dragonfly_task_operator.observability.metrics import Metrics
+from dragonfly_task_operator.observability.serving import served
 from dragonfly_task_operator.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -47,34 +56,37 @@ class SystemClock:
         return datetime.now(UTC)
 
 
-async def run(settings: Settings, *, ready: asyncio.Event | None = None, stop: asyncio.Event | None = None) -> None:
-    """Run the operator until it is told to stop.
+async def run(settings: Settings, *, stop: asyncio.Event | None = None) -> None:
+    """Run the operator until it is told to stop, or, where there are several, until another one acts.
 
     Args:
         settings: all of them.
-        ready: set once the watches run.
         stop: ends it, as SIGTERM and SIGINT do.
 
     Raises:
         SettingsError: the kubeconfig or the TLS files can't be used.
-        StartError: the API server can't be reached, or lacks the CRDs.
+        StartError: the API server can't be reached, or lacks the CRDs; or a port can't be had.
+        LeaseLost: another operator acts now.
     """
-    clusters = settings.all_clusters
-    schedulers_tls, peers_tls = tls.by_cluster(clusters, "schedulers"), tls.by_cluster(clusters, "peers")
+    stop = stop or asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):  # until Kopf does the same
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    schedulers_tls = tls.by_cluster(settings.all_clusters, "schedulers")
+    peers_tls = tls.by_cluster(settings.all_clusters, "peers")
     configuration = await connection.load(settings.kubeconfig)
+    metrics, watches, heartbeat = Metrics(), Watches(settings.namespace), Heartbeat()
     async with AsyncExitStack() as stack:
+        lease = await _lease(settings, configuration, stack)
         client = await stack.enter_async_context(ApiClient(configuration=configuration))
-        await _require_crds(client, configuration)
-        pool = ChannelPool()
+        recorder = Recorder(client, mandate=lease)
+        pool = ChannelPool(metrics=metrics)
         stack.push_async_callback(pool.aclose)
-        recorder = Recorder(client)
-        stack.push_async_callback(recorder.aclose)
         clock = SystemClock()
         memory = HostMemory(clock)
         means = Means(
             targets=TargetResolver(),
             schedulers=GrpcSchedulers(
-                clusters,
+                settings.all_clusters,
                 pool,
                 memory=memory,
                 services=EndpointSlices(client),
@@ -82,25 +94,71 @@ async def run(settings: Settings, *, ready: asyncio.Event | None = None, stop: a
                 tls=schedulers_tls,
                 timeout=settings.rpc_timeout,
             ),
-            peers=GrpcPeers(pool, memory=memory, tls=peers_tls, timeout=settings.rpc_timeout, in_flight=RPCS_IN_FLIGHT),
+            peers=GrpcPeers(
+                pool,
+                memory=memory,
+                tls=peers_tls,
+                timeout=settings.rpc_timeout,
+                in_flight=RPCS_IN_FLIGHT,
+                mandate=lease,
+            ),
             clock=clock,
             parallelism=settings.parallelism,
         )
-        reconciler = Reconciler(means=means, objects=Objects(client), recorder=recorder)
-        async with _background(watching.sweep_forever(reconciler, settings.namespace)):
-            log.info("operator.started version=%s clusters=%d", __version__, len(clusters))
-            await kopf.operator(
-                registry=watching.make_registry(reconciler, configuration, on_stop=reconciler.aclose),
-                settings=watching.make_settings(),
-                # Otherwise Kopf looks for the name of the user, and a container's uid has none.
-                identity=Identity("dragonfly-task-operator"),
-                standalone=True,
-                clusterwide=not settings.namespace,
-                namespaces=settings.namespace,
-                ready_flag=ready,
-                stop_flag=stop,
-            )
+        objects = Objects(client, metrics=metrics, mandate=lease)
+        reconciler = Reconciler(means=means, objects=objects, recorder=recorder, metrics=metrics)
+
+        def not_ready() -> str | None:
+            return watches.missing() if lease is None or lease.is_proven else lease.trouble()
+
+        async def drain() -> None:
+            await reconciler.aclose(may_write=lease is None or lease.is_proven)
+            await recorder.aclose()
+            if lease is not None:
+                await lease.release()
+            stop.set()  # Kopf leaves a task behind that waits for this, and then waits 5 s for that task
+
+        await stack.enter_async_context(_background(heartbeat.beat_forever()))
+        metrics.leads_if(lambda: lease is None or lease.is_proven)
+        probes = endpoints(live=[heartbeat.trouble, watches.stuck], ready=[not_ready])
+        _serve(settings.health_bind_address, probes, stack)
+        _serve(settings.metrics_bind_address, metrics.application(), stack)
+        await _require_crds(client, configuration)
+        if lease is not None:
+            if not await lease.acquire(stop):
+                return
+            await stack.enter_async_context(lease.kept(lost=stop))
+        await stack.enter_async_context(_background(watching.sweep_forever(reconciler, settings.namespace)))
+        log.info("operator.started version=%s clusters=%d", __version__, len(settings.all_clusters))
+        await kopf.operator(
+            registry=watching.make_registry(reconciler, configuration, watches=watches, on_stop=drain),
+            settings=watching.make_settings(),
+            # Otherwise Kopf looks for the name of the user, and a container's uid has none.
+            identity=Identity("dragonfly-task-operator"),
+            standalone=True,
+            clusterwide=not settings.namespace,
+            namespaces=settings.namespace,
+            stop_flag=stop,
+        )
     log.info("operator.stopped")
+
+
+async def _lease(settings: Settings, configuration: Configuration, stack: AsyncExitStack) -> Lease | None:
+    if not settings.leader_elect:
+        return None
+    client = await stack.enter_async_context(ApiClient(configuration=configuration))
+    identity = f"{socket.gethostname()}_{uuid.uuid4()}"
+    return Lease(client, namespace=settings.lease_namespace, name=settings.leader_elect_name, identity=identity)
+
+
+def _serve(address: tuple[str, int] | None, application: WSGIApplication, stack: AsyncExitStack) -> None:
+    if address is None:
+        return
+    try:
+        stack.enter_context(served(*address, application))
+    except OSError as error:
+        host, port = address
+        raise StartError(f"nothing can listen at {host}:{port}: {error.strerror}; choose another address") from None
 
 
 async def _require_crds(client: ApiClient, configuration: Configuration) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from dragonfly_task_operator import __version__
-from dragonfly_task_operator.errors import InvalidTarget, OperatorError, SettingsError, StartError
+from dragonfly_task_operator.errors import InvalidTarget, LeaseLost, OperatorError, SettingsError, StartError
 
 EXIT_FAILED = 1
 EXIT_INVALID = 2
@@ -33,6 +33,11 @@ def main() -> None:
 @click.option("--namespace", multiple=True, help="Look after this namespace only. Repeatable. Default: all.")
 @click.option("--parallelism", type=int, help="Most peers asked at once for one object. Default: 256.")
 @click.option("--rpc-timeout", metavar="DURATION", help="For one request to a peer or scheduler. Default: 5s.")
+@click.option("--leader-elect/--no-leader-elect", default=None, help="Act only while holding a Lease. Default: no.")
+@click.option("--leader-elect-namespace", help="Where the Lease is. Default: the pod's namespace.")
+@click.option("--leader-elect-name", help="The Lease's name. Default: dragonfly-task-operator-leader.")
+@click.option("--health-bind-address", metavar="[HOST]:PORT", help="For /livez and /readyz. Default: none.")
+@click.option("--metrics-bind-address", metavar="[HOST]:PORT", help="For Prometheus. Default: none.")
 @click.option("--log-format", metavar="text|json", help="Default: text.")
 def run(config: Path | None, **flags: Any) -> None:
     """Run the operator."""
@@ -47,7 +52,7 @@ def run(config: Path | None, **flags: Any) -> None:
         asyncio.run(app.run(loaded))
     except SettingsError as error:
         _leave(error, EXIT_INVALID)
-    except StartError as error:
+    except (StartError, LeaseLost) as error:
         _leave(error, EXIT_FAILED)
 
 

@@ -44,6 +44,10 @@ class StartError(OperatorError):
     """Something that the operator can't start without is missing. Ends the process with exit code 1."""
 
 
+class LeaseLost(OperatorError):
+    """Another operator acts now. Ends the process with exit code 1."""
+
+
 class RunError(OperatorError):
     """Ends a run, or holds it up.
 

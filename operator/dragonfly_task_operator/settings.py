@@ -20,6 +20,8 @@ ENV_PREFIX = "DRAGONFLY_TASK_OPERATOR_"
 _SERVICE_LINK = re.compile(r"(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_.*)?)")
 """What Kubernetes puts into the environment for a Service that is called as the operator is."""
 
+_POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
 MAX_PORT = 65535
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|)")
@@ -48,7 +50,19 @@ def _comma_separated(value: object) -> object:
     return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
 
 
+def _bind_address(value: object) -> object:
+    """Read `:8081`, `127.0.0.1:8081`, `[::1]:8081` or, for a free port, `:0` into a host and a port."""
+    if not isinstance(value, str):
+        return value
+    host, colon, port = value.rpartition(":")
+    is_bare_ipv6 = ":" in host and not (host.startswith("[") and host.endswith("]"))
+    if not colon or not port.isdigit() or int(port) > MAX_PORT or is_bare_ipv6:
+        raise ValueError(f"{value!r} is no address to listen at, as in :8081 or 127.0.0.1:8081")
+    return host.strip("[]"), int(port)
+
+
 HostPort = Annotated[str, AfterValidator(_host_port)]
+BindAddress = Annotated[tuple[str, int], BeforeValidator(_bind_address), NoDecode]
 Seconds = Annotated[float, BeforeValidator(_duration)]
 
 
@@ -149,6 +163,16 @@ class Settings(BaseSettings):
     rpc_timeout: Annotated[Seconds, Field(gt=0, le=300)] = 5.0
     """Seconds for one request to a peer or a scheduler."""
     log_format: Literal["text", "json"] = "text"
+    leader_elect: bool = False
+    """Act only while holding a lease, so that several replicas can run."""
+    leader_elect_namespace: str = ""
+    """Where the lease is. Empty: the pod's namespace."""
+    leader_elect_name: Annotated[str, Field(min_length=1)] = "dragonfly-task-operator-leader"
+    """The lease's name: operators of the same name take turns."""
+    health_bind_address: BindAddress | None = None
+    """Where /livez and /readyz are. None: nowhere."""
+    metrics_bind_address: BindAddress | None = None
+    """Where metrics are. None: nowhere."""
 
     @classmethod
     def settings_customise_sources(
@@ -173,6 +197,22 @@ class Settings(BaseSettings):
         if len(set(names)) != len(names):
             raise ValueError(f"clusters must have different names, not {', '.join(names)}")
         return self
+
+    @model_validator(mode="after")
+    def _has_a_place_for_the_lease(self) -> Settings:
+        if self.leader_elect and not self.lease_namespace:
+            raise ValueError(
+                "leader_elect_namespace is missing: outside of a pod, --leader-elect needs --leader-elect-namespace"
+            )
+        return self
+
+    @property
+    def lease_namespace(self) -> str:
+        """Where the lease is: as set, or the namespace of the pod that this is; empty if it is none."""
+        if self.leader_elect_namespace or not self.leader_elect:
+            return self.leader_elect_namespace
+        in_environment = os.environ.get("POD_NAMESPACE", "")
+        return in_environment or (_POD_NAMESPACE.read_text().strip() if _POD_NAMESPACE.is_file() else "")
 
     @property
     def all_clusters(self) -> tuple[ClusterSettings, ...]:

@@ -45,6 +45,9 @@ def test_no_filter_keeps_every_parameter() -> None:
         (("run", "--scheduler", "x"), None, "'x' is not HOST:PORT"),
         (("run", "--scheduler", "x:1", "--parallelism", "0"), None, "setting parallelism"),
         (("run", "--scheduler", "x:1", "--rpc-timeout", "soon"), None, "is not a duration"),
+        (("run", "--scheduler", "x:1", "--leader-elect"), None, "--leader-elect needs --leader-elect-namespace"),
+        (("run", "--scheduler", "x:1", "--health-bind-address", "8081"), None, "'8081' is no address to listen at"),
+        (("run", "--scheduler", "x:1", "--metrics-bind-address", "::1:80"), None, "'::1:80' is no address to listen"),
     ],
 )
 def test_bad_input_is_told_in_a_line(arguments: tuple[str, ...], stdin: str | None, message: str) -> None:

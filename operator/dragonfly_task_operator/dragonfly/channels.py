@@ -12,6 +12,7 @@ import grpc
 import grpc.aio
 
 from dragonfly_task_operator.dragonfly.tls import Credentials, RotatingCredentials
+from dragonfly_task_operator.observability.metrics import Metrics
 
 IDLE_SECONDS = 10.0
 """How long an unused channel stays open: longer than the pause between two rounds of a run, mostly."""
@@ -66,6 +67,7 @@ class Connection:
 
     Attributes:
         credentials: what it was opened with.
+        metrics: where requests on it are counted.
         worked: whether the other side ever answered on it.
         broken: it is not to be used again.
     """
@@ -73,6 +75,7 @@ class Connection:
     endpoint: Endpoint
     channel: grpc.aio.Channel
     credentials: Credentials | None
+    metrics: Metrics
     users: int = 0
     worked: bool = False
     broken: bool = False
@@ -101,7 +104,8 @@ class ChannelPool:
     under way on it go on.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, metrics: Metrics | None = None) -> None:
+        self._metrics = metrics or Metrics()  # counted all the same, for nobody
         self._connections: OrderedDict[Endpoint, Connection] = OrderedDict()
         self._closing: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.TimerHandle | None = None
@@ -114,7 +118,8 @@ class ChannelPool:
         if connection is None or connection.broken or connection.credentials is not credentials:
             if connection is not None and connection.users == 0:
                 self._close(connection)
-            connection = self._connections[endpoint] = Connection(endpoint, _open(endpoint, credentials), credentials)
+            connection = Connection(endpoint, _open(endpoint, credentials), credentials, self._metrics)
+            self._connections[endpoint] = connection
         connection.users += 1
         try:
             yield connection

@@ -23,6 +23,7 @@ from dragonfly_task_operator.engine.model import (
     Presence,
     TaskID,
 )
+from dragonfly_task_operator.engine.ports import Mandate
 from dragonfly_task_operator.errors import PeerError, PeerReason
 from dragonfly_task_operator.protos_gen.dfdaemon_pb2 import (
     DeleteTaskRequest,
@@ -45,6 +46,7 @@ class GrpcPeers:
         tls: credentials by the name of a cluster; plaintext where there are none.
         timeout: seconds for one request.
         in_flight: most requests under way at once, over all objects.
+        mandate: proved before each request; None where there is only one operator.
     """
 
     def __init__(
@@ -55,7 +57,9 @@ class GrpcPeers:
         tls: Mapping[str, RotatingCredentials],
         timeout: float,
         in_flight: int,
+        mandate: Mandate | None = None,
     ) -> None:
+        self._mandate = mandate
         self._pool = pool
         self._memory = memory
         self._tls = tls
@@ -103,6 +107,8 @@ class GrpcPeers:
         endpoint = Endpoint(host.ip, host.port, self._tls.get(host.cluster), host.ip)
         async with self._in_flight, self._pool.connection(endpoint) as connection:
             await connection.pace()
+            if self._mandate is not None:
+                await self._mandate.proven()
             try:
                 await call(connection, method, request, answer, timeout=self._timeout)
             except RpcError as error:

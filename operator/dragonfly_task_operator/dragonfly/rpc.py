@@ -80,6 +80,16 @@ async def call(connection: Connection, method: str, request: bytes, answer: Mess
     Raises:
         RpcError: whatever went wrong.
     """
+    name = method.rpartition("/")[2]
+    try:
+        await _call(connection, method, request, answer, timeout)
+    except RpcError as error:
+        connection.metrics.rpc_ended(name, error.code.name)
+        raise
+    connection.metrics.rpc_ended(name, grpc.StatusCode.OK.name)
+
+
+async def _call(connection: Connection, method: str, request: bytes, answer: Message, timeout: float) -> None:
     try:
         ask: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = connection.channel.unary_unary(method)
         body = await ask(request, timeout=timeout)

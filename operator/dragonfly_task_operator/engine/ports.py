@@ -64,3 +64,14 @@ class Peers(Protocol):
     async def delete(self, host: Host, task: TaskID) -> None:
         """Ask a peer to delete its copy. Raises PeerError, which proves nothing: see `clearing.clear`."""
         ...
+
+
+class Mandate(Protocol):
+    """The right to act, where several operators run and only one may (docs/high-availability.md).
+
+    Adapters prove it last thing before each request that changes something or asks a peer.
+    """
+
+    async def proven(self) -> None:
+        """Return once this process is sure to have it; never, once it has lost it."""
+        ...

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import kopf
 from kubernetes.aio import config
 from kubernetes.aio.client import Configuration
@@ -60,13 +61,18 @@ def _require_file(source: str) -> None:
         raise ConfigException("there is no such file; give --kubeconfig FILE, or run it in a pod")
 
 
-def for_kopf(configuration: Any) -> kopf.ConnectionInfo:
-    """Hand the same credentials to Kopf, as they are now: a service account's token changes every hour."""
+def for_kopf(configuration: Any, trace: aiohttp.TraceConfig) -> kopf.AiohttpSession:
+    """Hand the same credentials to Kopf, as they are now: a service account's token changes every hour.
+
+    Args:
+        configuration: as `load` gave it.
+        trace: is told of every request of Kopf's.
+    """
     if configuration.refresh_api_key_hook is not None:
         configuration.refresh_api_key_hook(configuration)
     scheme, _, token = str(configuration.api_key.get("BearerToken", "")).partition(" ")
     basic = configuration.username and configuration.password
-    return kopf.ConnectionInfo(
+    credentials = kopf.ConnectionInfo(
         server=configuration.host,
         ca_path=configuration.ssl_ca_cert,
         ca_data=_encoded(configuration.ca_cert_data) if not configuration.ssl_ca_cert else None,
@@ -77,8 +83,14 @@ def for_kopf(configuration: Any) -> kopf.ConnectionInfo:
         password=configuration.password if basic else None,
         certificate_path=configuration.cert_file,
         private_key_path=configuration.key_file,
-        proxy_url=configuration.proxy,
     )
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, ssl=credentials.as_ssl_context()),
+        headers=credentials.as_http_headers(),
+        proxy=configuration.proxy,
+        trace_configs=[trace],
+    )
+    return kopf.AiohttpSession(server=credentials.server, aiohttp_session=session)
 
 
 def _encoded(data: str | bytes | None) -> str | None:

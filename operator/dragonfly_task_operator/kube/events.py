@@ -13,11 +13,15 @@ from kubernetes.aio.client import ApiClient, ApiException, CoreV1Api
 
 from dragonfly_task_operator.api.base import API_VERSION
 from dragonfly_task_operator.api.conditions import Reason
+from dragonfly_task_operator.engine.ports import Mandate
 from dragonfly_task_operator.engine.verdict import Verdict
 from dragonfly_task_operator.kube.objects import Ref
 from dragonfly_task_operator.observability.redaction import cut
 
 log = logging.getLogger(__name__)
+
+LAST_EVENTS_SECONDS = 0.5
+"""For writing Events when the operator stops."""
 
 COMPONENT = "dragonfly-task-operator"
 _MAX_NOTE = 1024
@@ -35,8 +39,9 @@ class _Note:
 class Recorder:
     """Writes Events in the background: a run never waits for one, and one that can't be written is logged and lost."""
 
-    def __init__(self, client: ApiClient) -> None:
+    def __init__(self, client: ApiClient, *, mandate: Mandate | None = None) -> None:
         self._api = CoreV1Api(client)
+        self._mandate = mandate
         self._writing: set[asyncio.Task[None]] = set()
 
     def started(self, ref: Ref, message: str, now: datetime) -> None:
@@ -75,11 +80,16 @@ class Recorder:
                 "lastTimestamp": now.isoformat(),
                 "count": 1,
             }
+            if self._mandate is not None:
+                await self._mandate.proven()
             try:
                 await self._api.create_namespaced_event(ref.namespace, body)  # type: ignore[arg-type]
             except (ApiException, aiohttp.ClientError, TimeoutError, OSError) as error:
                 log.warning("event.lost object=%r reason=%s error=%r", str(ref), note.reason, str(error)[:200])
 
     async def aclose(self) -> None:
-        """Wait for the Events that are being written."""
-        await asyncio.gather(*self._writing)
+        """Wait for the Events that are being written, but not for long."""
+        if self._writing:
+            _, late = await asyncio.wait(self._writing, timeout=LAST_EVENTS_SECONDS)
+            for task in late:
+                task.cancel()

@@ -16,7 +16,9 @@ from dragonfly_task_operator.api.base import GROUP, VERSION
 from dragonfly_task_operator.api.kinds import Kind
 from dragonfly_task_operator.api.specs import Spec
 from dragonfly_task_operator.api.status import Status
+from dragonfly_task_operator.engine.ports import Mandate
 from dragonfly_task_operator.errors import OperatorError
+from dragonfly_task_operator.observability.metrics import Metrics
 
 Body = Mapping[str, Any]
 
@@ -90,10 +92,18 @@ def age(resource_version: str) -> int:
 
 
 class Objects:
-    """The custom objects of this operator's kinds."""
+    """The custom objects of this operator's kinds.
 
-    def __init__(self, client: ApiClient) -> None:
+    Args:
+        client: with the operator's rights.
+        metrics: where writes are counted.
+        mandate: proved before each write; None where there is only one operator.
+    """
+
+    def __init__(self, client: ApiClient, *, metrics: Metrics, mandate: Mandate | None = None) -> None:
         self._api = CustomObjectsApi(client)
+        self._metrics = metrics
+        self._mandate = mandate
 
     async def get(self, ref: Ref) -> Snapshot:
         """Read an object anew. Raises ObjectGone, ApiUnavailable."""
@@ -117,6 +127,7 @@ class Objects:
             ObjectGone, ApiUnavailable.
         """
         while True:
+            await self._prove()
             patch = {
                 # Without it, a status could land on an object of the same name made since: a uid is not checked.
                 "metadata": {"resourceVersion": snapshot.resource_version},
@@ -137,14 +148,20 @@ class Objects:
                     )
                 )
             except _Conflict:
+                self._metrics.status_write_ended("conflict")
                 snapshot = await self.get(ref)
+            except OperatorError:
+                self._metrics.status_write_ended("failed")
+                raise
             else:
+                self._metrics.status_write_ended("written")
                 return _same_object(ref, body)
 
     async def delete(self, snapshot: Snapshot) -> None:
         """Delete an object unless it has changed since it was seen. Raises ObjectGone, ApiUnavailable."""
         ref = snapshot.ref
         preconditions = V1Preconditions(uid=ref.uid, resource_version=snapshot.resource_version)
+        await self._prove()
         try:
             await self._guarded(
                 self._api.delete_namespaced_custom_object(
@@ -177,6 +194,10 @@ class Objects:
             token = listing["metadata"].get("continue")
             if not token:
                 return
+
+    async def _prove(self) -> None:
+        if self._mandate is not None:
+            await self._mandate.proven()
 
     @staticmethod
     async def _guarded(request: Any) -> Any:

@@ -34,13 +34,14 @@ from dragonfly_task_operator.kube.objects import (
     age,
 )
 from dragonfly_task_operator.kube.running import Running, Superseded
+from dragonfly_task_operator.observability.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 2.0
 """After the API server could not be reached."""
 
-CHECKPOINT_SECONDS = 3.0
+CHECKPOINT_SECONDS = 2.5
 """For writing what is known when the operator stops."""
 
 
@@ -68,7 +69,8 @@ class _Entry:
 class Reconciler:
     """All objects of the operator."""
 
-    def __init__(self, *, means: Means, objects: Objects, recorder: Recorder) -> None:
+    def __init__(self, *, means: Means, objects: Objects, recorder: Recorder, metrics: Metrics) -> None:
+        self._metrics = metrics
         self._means = means
         self._objects = objects
         self._recorder = recorder
@@ -118,23 +120,22 @@ class Reconciler:
             log.info("object.vanished uid=%s", uid)
             self.forget(uid)
 
-    async def aclose(self) -> None:
-        """Write down what the runs that are going know, and stop them."""
+    async def aclose(self, *, may_write: bool) -> None:
+        """Stop the runs that are going, and write down what they know."""
         self._is_stopping = True
         entries = list(self._entries.values())
-        checkpoints = [
-            asyncio.get_running_loop().create_task(entry.running.checkpoint()) for entry in entries if entry.running
-        ]
+        going = [entry.running for entry in entries if entry.running is not None]
+        workers = [entry.worker for entry in entries if entry.worker is not None]
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+        checkpoints = [asyncio.get_running_loop().create_task(running.checkpoint()) for running in going if may_write]
         if checkpoints:
             done, late = await asyncio.wait(checkpoints, timeout=CHECKPOINT_SECONDS)
             for task in late:
                 task.cancel()
             failed = [task.exception() for task in done if task.exception() is not None]
             log.info("stopping runs=%d checkpointed=%d", len(checkpoints), len(done) - len(failed))
-        workers = [entry.worker for entry in entries if entry.worker is not None]
-        for worker in workers:
-            worker.cancel()
-        await asyncio.gather(*workers, return_exceptions=True)
 
     async def _work(self, uid: str, entry: _Entry) -> None:
         """Decide and act until the object is at rest. Ends without a trace when the object is gone."""
@@ -200,9 +201,10 @@ class Reconciler:
             return None
         match decide(spec, status, generation=generation, now=clock.now()):
             case Begin() as begin:
-                await self._run(
-                    entry, Running(snapshot, entry.changed, begin, spec, self._means, self._objects, self._recorder)
+                running = Running(
+                    snapshot, entry.changed, begin, spec, self._means, self._objects, self._recorder, self._metrics
                 )
+                await self._run(entry, running)
                 return clock.now()
             case Suspend(kept, history):
                 await self._write(
@@ -233,7 +235,8 @@ class Reconciler:
     async def _run(self, entry: _Entry, running: Running) -> None:
         entry.running = running
         try:
-            await running.execute()
+            with self._metrics.objects_going.track_inprogress():
+                await running.execute()
         finally:
             entry.running = None
             entry.see(running.snapshot)

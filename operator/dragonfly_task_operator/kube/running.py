@@ -21,6 +21,7 @@ from dragonfly_task_operator.engine.verdict import Verdict
 from dragonfly_task_operator.kube.composing import compose
 from dragonfly_task_operator.kube.events import Recorder
 from dragonfly_task_operator.kube.objects import ApiUnavailable, Objects, Snapshot, UnreadableSpec, age
+from dragonfly_task_operator.observability.metrics import Metrics
 from dragonfly_task_operator.observability.redaction import redact
 
 log = logging.getLogger(__name__)
@@ -51,7 +52,9 @@ class Running:
     means: Means
     objects: Objects
     recorder: Recorder
+    metrics: Metrics
     _run: Run | None = None
+    _ended: Verdict | None = None
 
     async def execute(self) -> Snapshot:
         """Run, reporting all the way.
@@ -72,26 +75,34 @@ class Running:
         self.recorder.started(ref, "goes on with the run" if going_on else "began a run", clock.now())
         engine = asyncio.get_running_loop().create_task(run.execute())
         try:
-            verdict = await self._follow(run, engine)
+            verdict = self._ended = await self._follow(run, engine)
             await self._write_persistently(run, verdict)
         finally:
             await _stop(engine)
         self.recorder.ended(ref, verdict, clock.now())
         peers = self.snapshot.status().peers
+        total, seconds = peers.total if peers else 0, (clock.now() - self.begin.started).total_seconds()
+        self.metrics.run_ended(kind=ref.kind.name, reason=verdict.reason, seconds=seconds, peers=total)
         log.info(
             "run.finished object=%r uid=%s reason=%s peers=%s seconds=%.2f",
             str(ref),
             ref.uid,
             verdict.reason,
-            peers.total if peers else 0,
-            (clock.now() - self.begin.started).total_seconds(),
+            total,
+            seconds,
         )
         return self.snapshot
 
     async def checkpoint(self) -> None:
-        """Write what is known, once: the operator is about to stop. Raises as a write does."""
+        """Write what is known, once, after `execute` was cancelled: the operator is about to stop.
+
+        Raises:
+            Superseded: the run's end was being written, and has landed.
+            ObjectGone, ApiUnavailable: nothing was written.
+        """
         if self._run is not None:
-            await self._write(*self._run.snapshot())
+            results, progress = self._run.snapshot()
+            await self._write(results, self._ended or progress)
 
     async def _follow(self, run: Run, engine: asyncio.Task[Verdict]) -> Verdict:
         """Write progress until the engine comes to a verdict."""
@@ -186,6 +197,9 @@ class Running:
             raise Superseded from error
         if run_key(spec) != self.begin.key:
             raise Superseded
+        status, started = snapshot.status(), self.begin.started.replace(microsecond=0)
+        if status.is_finished and (status.run_key, status.start_time) == (self.begin.key, started):
+            raise Superseded  # the end of this very run has been written, if not by a write that gave an answer
 
     def see(self, snapshot: Snapshot) -> bool:
         """Take note of the object as it is now. Returns whether that was news."""

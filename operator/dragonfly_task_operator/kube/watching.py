@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+import aiohttp
 import kopf
 from kubernetes.aio.client import Configuration
 
@@ -24,17 +26,18 @@ from dragonfly_task_operator.kube.reconciler import Reconciler
 log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 300.0
+WATCH_SECONDS = 300
 
 
 def make_registry(
-    reconciler: Reconciler, configuration: Configuration, *, on_stop: Callable[[], Awaitable[None]]
+    reconciler: Reconciler, configuration: Configuration, *, watches: Watches, on_stop: Callable[[], Awaitable[None]]
 ) -> kopf.OperatorRegistry:
     """Wire Kopf's handlers: its log-in, its events, and its end."""
     registry = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=registry)
-    async def login(**_: Any) -> kopf.ConnectionInfo:
-        return for_kopf(configuration)
+    async def login(**_: Any) -> kopf.AiohttpSession:
+        return for_kopf(configuration, watches.trace)
 
     @kopf.on.cleanup(registry=registry)
     async def drain(**_: Any) -> None:
@@ -55,12 +58,63 @@ def _register(registry: kopf.OperatorRegistry, reconciler: Reconciler, kind: Kin
             reconciler.observe(kind, event["object"])
 
 
+class Watches:
+    """Tells from the requests that Kopf sends whether its watches run: it offers no sign of its own.
+
+    A watch is a request with `watch=true` that Kopf sends once it has listed the kind, and again whenever the server
+    ends it, at the latest after WATCH_SECONDS, or nothing has come for a while.
+
+    Args:
+        namespaces: those looked after; none for all.
+        clock: in seconds.
+    """
+
+    def __init__(self, namespaces: Sequence[str], *, clock: Callable[[], float] = time.monotonic) -> None:
+        scopes = [f"namespaces/{namespace}/" for namespace in namespaces] or [""]
+        self._paths = {
+            f"/apis/{GROUP}/{VERSION}/{scope}{kind.plural}": kind.plural for scope in scopes for kind in KINDS
+        }
+        self._clock = clock
+        self._tried: dict[str, float] = {}
+        self._opened: set[str] = set()
+        self.trace = aiohttp.TraceConfig()
+        self.trace.on_request_start.append(self._on_start)
+        self.trace.on_request_end.append(self._on_end)
+
+    async def _on_start(self, _session: object, _context: object, request: aiohttp.TraceRequestStartParams) -> None:
+        if request.url.query.get("watch") == "true":
+            self.begun(request.url.path)
+
+    async def _on_end(self, _session: object, _context: object, request: aiohttp.TraceRequestEndParams) -> None:
+        if request.url.query.get("watch") == "true" and request.response.ok:
+            self.opened(request.url.path)
+
+    def begun(self, path: str) -> None:
+        """Take note of a watch that is being asked for."""
+        self._tried[path] = self._clock()
+
+    def opened(self, path: str) -> None:
+        """Take note of a watch whose answer has begun."""
+        self._opened.add(path)
+
+    def missing(self) -> str | None:
+        """Say which kinds are not watched yet."""
+        missing = sorted({plural for path, plural in self._paths.items() if path not in self._opened})
+        return f"not watched yet: {', '.join(missing)}" if missing else None
+
+    def stuck(self) -> str | None:
+        """Say which watch has neither ended nor begun anew for twice its longest life."""
+        now = self._clock()
+        stuck = sorted({self._paths[path] for path, at in self._tried.items() if now - at > 2 * WATCH_SECONDS})
+        return f"watches that are stuck: {', '.join(stuck)}" if stuck else None
+
+
 def make_settings() -> kopf.OperatorSettings:
     """Set Kopf up: what was measured, and why, is in docs/adr/0001-kopf-events-only.md."""
     settings = kopf.OperatorSettings()
     settings.posting.enabled = False  # it would post logs as Events, URLs included
     settings.scanning.disabled = True  # the kinds are known, and checked for at start
-    settings.watching.server_timeout = 300
+    settings.watching.server_timeout = WATCH_SECONDS
     settings.watching.connect_timeout = 10
     settings.watching.chunk_size = 500
     settings.networking.request_timeout = 60
