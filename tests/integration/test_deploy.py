@@ -35,6 +35,17 @@ def test_applying_again_changes_nothing(kubectl: Kubectl) -> None:
     assert [line for line in lines if not line.endswith(" unchanged")] == []
 
 
+def test_overlay_for_two_replicas_is_accepted_whole(kubectl: Kubectl) -> None:
+    lines = kubectl.must("apply", "--dry-run=server", "-k", ROOT / "deploy" / "overlays" / "ha").splitlines()
+
+    assert {
+        "deployment.apps/dragonfly-task-operator",
+        "role.rbac.authorization.k8s.io/dragonfly-task-operator-lease",
+        "rolebinding.rbac.authorization.k8s.io/dragonfly-task-operator-lease",
+        "poddisruptionbudget.policy/dragonfly-task-operator",
+    } <= {line.split()[0] for line in lines}
+
+
 def test_pod_is_admitted_where_pod_security_is_restricted(kubectl: Kubectl, pod: dict[str, Any]) -> None:
     body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "operator", "namespace": NAMESPACE}, "spec": pod}
 
@@ -61,7 +72,7 @@ def test_pod_reads_the_settings_that_are_deployed(kubectl: Kubectl, pod: dict[st
 
     data = json.loads(kubectl.must("get", "configmap", config_map, "-n", NAMESPACE, "-o", "json"))["data"]
 
-    assert data["config.yaml"] == (ROOT / "deploy" / "config.yaml").read_text()
+    assert data["config.yaml"] == (ROOT / "deploy" / "base" / "config.yaml").read_text()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,189 @@
+"""Two operators, of which one acts: as one dies, stops, or is frozen, the other goes on with its runs."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hack.controlplane.server import ControlPlane
+from hack.installation import NAMESPACE
+from hack.kubectl import Kubectl
+from tests.integration.conftest import Finished
+from tests.integration.replicas import (
+    LEASE,
+    Start,
+    deleted,
+    deletion,
+    grant_lease,
+    no_lease,
+    replicas,
+    wait_until,
+)
+from tests.simulator.control import Control, Simulation, simulation
+
+pytestmark = pytest.mark.controlplane
+
+PEERS = 50
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Simulation]:
+    with simulation(schedulers=1, peers=PEERS) as running:
+        yield running
+
+
+@pytest.fixture
+def start(control_plane: ControlPlane, kubectl: Kubectl, simulator: Simulation, tmp_path: Path) -> Iterator[Start]:
+    grant_lease(kubectl)
+    no_lease(kubectl)
+    arguments = [f"--scheduler={address}" for address in simulator.scheduler_addresses]
+    arguments += ["--leader-elect", f"--leader-elect-namespace={NAMESPACE}"]
+    with replicas(control_plane, arguments, tmp_path) as begin:
+        yield begin
+
+
+@pytest.fixture
+def slow_deletion(kubectl: Kubectl, world: Control) -> Iterator[tuple[str, str]]:
+    """A deletion that takes some 10 s on 50 peers: its name and its task."""
+    name, task = f"slow-{time.monotonic_ns()}", f"{time.monotonic_ns():064x}"
+    world.caches(task)
+    world.fails("slow", "delete", seconds=0.8)
+    kubectl.apply(deletion(name, task, parallelism=4))
+    yield name, task
+    kubectl.must("delete", "tdel", name)
+
+
+def get(kubectl: Kubectl, name: str) -> dict[str, Any]:
+    return dict(json.loads(kubectl.must("get", "tdel", name, "-o", "json")))
+
+
+def is_under_way(kubectl: Kubectl, name: str) -> bool:
+    return 3 <= deleted(kubectl, name) < PEERS
+
+
+def test_standby_acts_within_20_seconds_of_the_kill_of_the_leader_and_goes_on_with_its_run(
+    start: Start, kubectl: Kubectl, finished: Finished, slow_deletion: tuple[str, str], world: Control
+) -> None:
+    name, task = slow_deletion
+    leader = start()
+    leader.comes_up()
+    standby = start()
+    standby.comes_up()
+    wait_until(lambda: is_under_way(kubectl, name), what="a run that is under way", seconds=20)
+
+    leader.dies()
+    before = deleted(kubectl, name)
+    seconds = wait_until(lambda: standby.leads, what="the standby to lead", seconds=30)
+
+    assert seconds < 20
+    status = finished("tdel", name)
+    assert status["conditions"][0]["reason"] == "Deleted"
+    assert before <= status["peers"]["deleted"] <= PEERS
+    assert status["peers"]["deleted"] + status["peers"]["alreadyAbsent"] == PEERS
+    assert world.holders(task) == set()
+
+
+def test_standby_acts_within_3_seconds_of_a_clean_stop_of_the_leader(
+    start: Start, kubectl: Kubectl, finished: Finished, slow_deletion: tuple[str, str]
+) -> None:
+    name, _ = slow_deletion
+    leader = start()
+    leader.comes_up()
+    standby = start()
+    standby.comes_up()
+    wait_until(lambda: is_under_way(kubectl, name), what="a run that is under way", seconds=20)
+
+    code, stopping = leader.stops()
+    seconds = wait_until(lambda: standby.leads, what="the standby to lead", seconds=30)
+
+    assert (code, stopping < 5, seconds < 3) == (0, True, True), (code, stopping, seconds)
+    status = finished("tdel", name)
+    assert status["conditions"][0]["reason"] == "Deleted"
+
+
+def test_leader_that_was_frozen_asks_no_peer_and_writes_nothing_when_it_wakes(
+    start: Start, kubectl: Kubectl, finished: Finished, slow_deletion: tuple[str, str], world: Control
+) -> None:
+    name, _ = slow_deletion
+    leader = start()
+    leader.comes_up()
+    standby = start()
+    standby.comes_up()
+    wait_until(lambda: is_under_way(kubectl, name), what="a run that is under way", seconds=20)
+    leader.freezes()
+    wait_until(lambda: standby.leads, what="the standby to lead", seconds=30)
+    world.recovers()
+    finished("tdel", name)
+    before = get(kubectl, name)["metadata"]["resourceVersion"]
+    world.forget_calls()
+
+    leader.wakes()
+    code = leader.process.wait(timeout=15)
+
+    assert code == 1
+    assert f"the lease {NAMESPACE}/{LEASE} is held by" in leader.log.read_text().splitlines()[-1]
+    assert get(kubectl, name)["metadata"]["resourceVersion"] == before
+    assert world.calls()["peers"] == {}
+    assert standby.leads
+
+
+def test_leader_that_was_frozen_goes_on_when_nobody_took_over(
+    start: Start, kubectl: Kubectl, finished: Finished, slow_deletion: tuple[str, str]
+) -> None:
+    name, _ = slow_deletion
+    leader = start()
+    leader.comes_up()
+    wait_until(lambda: is_under_way(kubectl, name), what="a run that is under way", seconds=20)
+
+    leader.freezes()
+    with pytest.raises(AssertionError):
+        wait_until(lambda: leader.leads, what="an answer of a frozen process", seconds=15)
+    leader.wakes()
+
+    assert finished("tdel", name)["conditions"][0]["reason"] == "Deleted"
+    assert leader.leads
+
+
+def test_outage_of_the_api_server_longer_than_the_lease_ends_no_run(
+    start: Start, control_plane: ControlPlane, kubectl: Kubectl, finished: Finished, slow_deletion: tuple[str, str]
+) -> None:
+    name, _ = slow_deletion
+    leader = start()
+    leader.comes_up()
+    wait_until(lambda: is_under_way(kubectl, name), what="a run that is under way", seconds=20)
+
+    control_plane.stop_apiserver()
+    try:
+        wait_until(
+            lambda: leader.metrics()["dragonfly_task_operator_leader"] == 0, what="the mandate to end", seconds=20
+        )
+        status, text = leader.probe("/readyz")
+    finally:
+        control_plane.start_apiserver()
+
+    assert (status, "can't be reached" in text) == (503, True), text
+    assert finished("tdel", name)["conditions"][0]["reason"] == "Deleted"
+    assert leader.process.poll() is None
+
+
+def test_standby_that_is_told_to_stop_ends_at_once_and_well(start: Start) -> None:
+    start().comes_up()
+    standby = start()
+    standby.comes_up()
+
+    code, seconds = standby.stops()
+
+    assert (code, seconds < 5) == (0, True), seconds
+
+
+def test_operator_that_may_not_touch_the_lease_is_not_ready_and_says_why(start: Start) -> None:
+    refused = start("--leader-elect-name=another")
+
+    wait_until(lambda: "403 Forbidden" in refused.probe("/readyz")[1], what="a refusal in /readyz", seconds=20)
+
+    assert refused.probe("/livez") == (200, "ok")
