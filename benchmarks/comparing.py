@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from benchmarks.floor import Answer, Question, ask
@@ -28,9 +28,17 @@ class Comparison:
     floors: Sequence[Answer]
 
     def ratio(self, what: str, *, at_most: float) -> Measurement:
-        """Give the median of the ratios of time."""
-        pairs = list(zip(self.runs, self.floors, strict=True))
-        ratios = [run.seconds / floor.seconds for run, floor in pairs]
+        """Give the median of the ratios of time by the clock."""
+        return self._measurement(what, at_most, [run.seconds / floor.seconds for run, floor in self._pairs()])
+
+    def cpu_ratio(self, what: str, *, at_most: float) -> Measurement:
+        """Give the median of the ratios of CPU time."""
+        return self._measurement(what, at_most, [run.cpu_seconds / floor.cpu_seconds for run, floor in self._pairs()])
+
+    def _pairs(self) -> Iterable[tuple[Finished, Answer]]:
+        return zip(self.runs, self.floors, strict=True)
+
+    def _measurement(self, what: str, at_most: float, ratios: Sequence[float]) -> Measurement:
         return Measurement(
             what=what,
             value=statistics.median(ratios),
@@ -38,9 +46,10 @@ class Comparison:
             at_most=at_most,
             detail={
                 "ratios": ratios,
-                "cpu_ratios": [run.cpu_seconds / floor.cpu_seconds for run, floor in pairs],
                 "seconds": [run.seconds for run in self.runs],
+                "cpu_seconds": [run.cpu_seconds for run in self.runs],
                 "floor_seconds": [floor.seconds for floor in self.floors],
+                "floor_cpu_seconds": [floor.cpu_seconds for floor in self.floors],
                 "requests": self.floors[0].requests,
             },
         )

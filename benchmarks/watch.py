@@ -36,8 +36,16 @@ class Sighting:
     @property
     def is_finished(self) -> bool:
         """Whether the condition Finished is True."""
+        return self._condition("Finished").get("status") == "True"
+
+    @property
+    def reason(self) -> str | None:
+        """The reason of the condition Succeeded."""
+        return self._condition("Succeeded").get("reason")
+
+    def _condition(self, kind: str) -> dict[str, str]:
         conditions = self.body.get("status", {}).get("conditions", ())
-        return any(each["type"] == "Finished" and each["status"] == "True" for each in conditions)
+        return next((each for each in conditions if each["type"] == kind), {})
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from benchmarks.results import Measurement
-from benchmarks.rows import deletion, search
+from benchmarks.rows import at_rest, deletion, image, many, search, starting, wide
 from hack.controlplane.server import ControlPlane
 
 Row = Callable[[ControlPlane, int], list[Measurement]]
@@ -18,6 +18,11 @@ ROWS: dict[str, Row] = {
     "search": search.measure,
     "deletion": deletion.measure,
     "serial": deletion.measure_against_serial_loop,
+    "wide": wide.measure,
+    "image": image.measure,
+    "many": many.measure,
+    "starting": starting.measure,
+    "at-rest": at_rest.measure,
 }
 
 DEFAULT = ("search", "deletion", "serial")
