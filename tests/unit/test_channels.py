@@ -16,7 +16,7 @@ async def times_of(requests: int) -> list[float]:
     pool, loop = ChannelPool(), asyncio.get_running_loop()
     begun, times = loop.time(), []
     for _ in range(requests):
-        async with pool.connection(PEER) as connection:
+        with pool.connection(PEER) as connection:
             await connection.pace()
             times.append(loop.time() - begun)
     await pool.aclose()

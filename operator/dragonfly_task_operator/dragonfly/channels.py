@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import grpc
@@ -110,8 +110,8 @@ class ChannelPool:
         self._closing: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.TimerHandle | None = None
 
-    @asynccontextmanager
-    async def connection(self, endpoint: Endpoint) -> AsyncIterator[Connection]:
+    @contextmanager
+    def connection(self, endpoint: Endpoint) -> Iterator[Connection]:
         """Lend the connection to an endpoint."""
         credentials = endpoint.tls.current() if endpoint.tls else None
         connection = self._connections.get(endpoint)

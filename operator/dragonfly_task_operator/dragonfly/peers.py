@@ -105,17 +105,18 @@ class GrpcPeers:
 
     async def _call(self, host: Host, method: str, request: bytes, answer: Message) -> None:
         endpoint = Endpoint(host.ip, host.port, self._tls.get(host.cluster), host.ip)
-        async with self._in_flight, self._pool.connection(endpoint) as connection:
-            await connection.pace()
-            if self._mandate is not None:
-                await self._mandate.proven()
-            try:
-                await call(connection, method, request, answer, timeout=self._timeout)
-            except RpcError as error:
-                if error.is_answer:
-                    self._memory.answered(host)
-                raise
-            self._memory.answered(host)
+        async with self._in_flight:
+            with self._pool.connection(endpoint) as connection:
+                await connection.pace()
+                if self._mandate is not None:
+                    await self._mandate.proven()
+                try:
+                    await call(connection, method, request, answer, timeout=self._timeout)
+                except RpcError as error:
+                    if error.is_answer:
+                        self._memory.answered(host)
+                    raise
+                self._memory.answered(host)
 
     def _peer_error(self, host: Host, error: RpcError) -> PeerError:
         """A dead peer is listed for 15 minutes: tell what speaks for its being one."""

@@ -172,7 +172,7 @@ class GrpcSchedulers:
         return None
 
     async def _call(self, endpoint: Endpoint, method: str, request: bytes, answer: Message) -> None:
-        async with self._pool.connection(endpoint) as connection:
+        with self._pool.connection(endpoint) as connection:
             await call(connection, method, request, answer, timeout=self._timeout)
 
 

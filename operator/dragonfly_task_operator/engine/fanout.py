@@ -8,8 +8,11 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-TASKS_AT_ONCE = 16
-"""Most requests in flight to one peer from one object: enough to keep its connection busy, too few to flood it."""
+TASKS_AT_ONCE = 4
+"""Most requests in flight to one peer from one object: enough to hide its latency.
+
+With more, most would wait in line for one of the operator's requests in flight, and each such wait costs time.
+"""
 
 
 async def fan_out(items: Sequence[T], visit: Callable[[T], Awaitable[None]], *, at_once: int) -> None:
