@@ -84,8 +84,6 @@ class Stage:
                     written.append(seen)
                     if seen.is_finished:
                         break
-            else:
-                raise BenchError(f"the watch ended before {name} had finished")
         if written[-1].reason != reason:
             raise BenchError(f"the run of {name} ended {written[-1].reason}, not {reason}")
         return Finished(
@@ -123,8 +121,6 @@ class Stage:
                     ended.setdefault(seen.name, seen)
                     if len(ended) == len(specs):
                         break
-            else:
-                raise BenchError(f"the watch ended when {len(ended)} of {len(specs)} had finished")
             return [Ended(ended[name].reason, ended[name].at - sent) for name, sent in applying.result().items()]
 
     def watch(self, kind: str) -> AbstractContextManager[Iterator[Sighting]]:

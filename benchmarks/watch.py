@@ -7,12 +7,16 @@ import json
 import ssl
 import time
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from hack.controlplane.server import ControlPlane
+
+
+class WatchError(Exception):
+    """The API server can't tell what happened since: there is no figure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +56,34 @@ class Sighting:
 def watch(control_plane: ControlPlane, collection: str, *, patience: float) -> Iterator[Iterator[Sighting]]:
     """Watch a collection from now on, one sighting for each write of an object in it.
 
-    Raises TimeoutError when nothing happens for `patience` seconds.
+    The API server ends the watch of a client that it finds slow: then it goes on from what was seen last. Raises
+    TimeoutError when nothing happens for `patience` seconds.
     """
-    since = control_plane.request("GET", f"{collection}?limit=1")["metadata"]["resourceVersion"]
-    query = urllib.parse.urlencode({"watch": "1", "resourceVersion": since})
     user = json.loads(control_plane.admin_kubeconfig.read_text(encoding="utf-8"))["users"][0]["user"]
     server = http.client.HTTPSConnection(
         urllib.parse.urlsplit(control_plane.url).netloc,
         timeout=patience,
         context=ssl.create_default_context(cafile=control_plane.ca),
     )
-    with closing(server):
+
+    def stream(since: str) -> http.client.HTTPResponse:
+        query = urllib.parse.urlencode({"watch": "1", "resourceVersion": since})
         server.request("GET", f"{collection}?{query}", headers={"Authorization": f"Bearer {user['token']}"})
-        yield _sightings(server.getresponse())
+        return server.getresponse()
+
+    with closing(server):
+        since = control_plane.request("GET", f"{collection}?limit=1")["metadata"]["resourceVersion"]
+        yield _sightings(stream, stream(since), since)
 
 
-def _sightings(stream: http.client.HTTPResponse) -> Iterator[Sighting]:
-    for line in stream:
-        event = json.loads(line)
-        yield Sighting(time.perf_counter(), event["type"], event["object"])
+def _sightings(
+    stream: Callable[[str], http.client.HTTPResponse], lines: http.client.HTTPResponse, since: str
+) -> Iterator[Sighting]:
+    while True:
+        for line in lines:
+            event = json.loads(line)
+            if event["type"] == "ERROR":
+                raise WatchError(event["object"]["message"])
+            since = event["object"]["metadata"]["resourceVersion"]
+            yield Sighting(time.perf_counter(), event["type"], event["object"])
+        lines = stream(since)
