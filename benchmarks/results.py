@@ -47,6 +47,8 @@ class Measurement:
     @property
     def share(self) -> float | None:
         """How much of what is allowed is used, from 0 to 1 where it is reached; None where nothing must be."""
+        if self.at_most == 0:
+            return float("inf") if self.value else 0.0
         if self.at_most is not None:
             return self.value / self.at_most
         return None if self.at_least is None else self.at_least / self.value

@@ -32,11 +32,11 @@ def measure(control_plane: ControlPlane, tries: int) -> list[Measurement]:
             elif seen.is_finished and len(made) > 1:
                 break
         return [
-            Measurement(what="restart with 10,000 finished objects: status writes", value=writes, at_most=0),
+            Measurement(what=f"restart with {OBJECTS:,} finished objects: status writes", value=writes, at_most=0),
             Measurement(
-                what="restart with 10,000 finished objects: requests to peers",
+                what=f"restart with {OBJECTS:,} finished objects: requests to peers",
                 value=on.requests() - len(made),
                 at_most=0,
             ),
-            on.operator_memory("restart with 10,000 finished objects: operator's peak memory", at_most=250),
+            on.operator_memory(f"restart with {OBJECTS:,} finished objects: operator's peak memory", at_most=250),
         ]

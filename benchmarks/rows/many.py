@@ -25,16 +25,16 @@ def measure(control_plane: ControlPlane, tries: int) -> list[Measurement]:
         still_held = sum(bool(on.simulations[0].control.holders(task)) for task in tasks)
         return [
             Measurement(
-                what="1,000 deletions at once: not Deleted, by status or in truth",
+                what=f"{OBJECTS:,} deletions at once: not Deleted, by status or in truth",
                 value=sum(each.reason != "Deleted" for each in ended) + still_held,
                 at_most=0,
             ),
             Measurement(
-                what="1,000 deletions at once: wait of the last applied, to the mean",
+                what=f"{OBJECTS:,} deletions at once: wait of the last applied, to the mean",
                 value=waits[-1] / statistics.mean(waits),
                 unit=" x",
                 at_most=2,
                 detail={"last": waits[-1], "mean": statistics.mean(waits), "longest": max(waits)},
             ),
-            on.operator_memory("1,000 deletions at once: operator's peak memory", at_most=300),
+            on.operator_memory(f"{OBJECTS:,} deletions at once: operator's peak memory", at_most=300),
         ]
