@@ -35,11 +35,14 @@ from dragonfly_task_operator.kube.lease import Lease
 from dragonfly_task_operator.kube.objects import Objects
 from dragonfly_task_operator.kube.pods import RunningPods
 from dragonfly_task_operator.kube.reconciler import Reconciler
+from dragonfly_task_operator.kube.secrets import NamespacedSecrets
 from dragonfly_task_operator.kube.services import EndpointSlices
 from dragonfly_task_operator.kube.watching import Watches
 from dragonfly_task_operator.observability.health import Heartbeat, endpoints
 from dragonfly_task_operator.observability.metrics import Metrics
 from dragonfly_task_operator.observability.serving import served
+from dragonfly_task_operator.oci.addresses import Gate
+from dragonfly_task_operator.oci.images import RegistryImages
 from dragonfly_task_operator.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -84,7 +87,9 @@ async def run(settings: Settings, *, stop: asyncio.Event | None = None) -> None:
         clock = SystemClock()
         memory = HostMemory(clock)
         means = Means(
-            targets=TargetResolver(),
+            targets=TargetResolver(
+                RegistryImages(gate=Gate(settings.registry_allowlist), secrets=NamespacedSecrets(client))
+            ),
             schedulers=GrpcSchedulers(
                 settings.all_clusters,
                 pool,

@@ -38,6 +38,13 @@ def main() -> None:
 @click.option("--leader-elect-name", help="The Lease's name. Default: dragonfly-task-operator-leader.")
 @click.option("--health-bind-address", metavar="[HOST]:PORT", help="For /livez and /readyz. Default: none.")
 @click.option("--metrics-bind-address", metavar="[HOST]:PORT", help="For Prometheus. Default: none.")
+@click.option(
+    "--registry-allowlist",
+    multiple=True,
+    metavar="[http://]HOST[:PORT]",
+    help="A registry that may be contacted, or *.DOMAIN; http:// allows plain http. Repeatable. Default: any on https"
+    " but on loopback, link-local, cloud metadata and multicast addresses.",
+)
 @click.option("--log-format", metavar="text|json", help="Default: text.")
 def run(config: Path | None, **flags: Any) -> None:
     """Run the operator."""

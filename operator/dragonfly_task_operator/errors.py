@@ -15,6 +15,8 @@ class RunReason(StrEnum):
     NO_SCHEDULER_REACHABLE = "NoSchedulerReachable"
     NO_PEERS_KNOWN = "NoPeersKnown"
     IMAGE_UNRESOLVABLE = "ImageUnresolvable"
+    REGISTRY_DENIED = "RegistryDenied"
+    SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105 - a reason, no secret
     INVALID_SPEC = "InvalidSpec"
 
 
@@ -65,9 +67,30 @@ class InvalidTarget(RunError):
 
 
 class ImageUnresolvable(RunError):
-    """An image target whose blobs can't be told."""
+    """An image target whose blobs can't be told.
+
+    Args:
+        message: for a person.
+        retry_after: seconds after which the same request may succeed; None: trying again can't help.
+    """
 
     reason = RunReason.IMAGE_UNRESOLVABLE
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class RegistryDenied(RunError):
+    """A registry refused the operator, or the operator may not contact it."""
+
+    reason = RunReason.REGISTRY_DENIED
+
+
+class SecretNotFound(RunError):
+    """A Secret that an image target names is missing, may not be read, or does not hold what it should."""
+
+    reason = RunReason.SECRET_NOT_FOUND
 
 
 class NoSchedulerReachable(RunError):

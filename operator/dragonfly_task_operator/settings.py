@@ -61,6 +61,36 @@ def _bind_address(value: object) -> object:
     return host.strip("[]"), int(port)
 
 
+class RegistryEntry(Model):
+    """A registry that may be contacted, as in `registry.example.com`, `*.example.com:5000` or `http://10.0.0.7:5000`."""
+
+    host: str
+    """In lower case; `*.` stands for any names before the rest."""
+    port: int | None
+    """None: any."""
+    plain_http: bool
+
+
+_REGISTRY = re.compile(
+    r"(?P<scheme>https?://)?(?P<host>(?:\*\.)?[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?|\[[0-9a-f:.]+\])(?::(?P<port>\d{1,5}))?",
+    re.IGNORECASE,
+)
+
+
+def _registry(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    match = _REGISTRY.fullmatch(value)
+    port = None if match is None or match["port"] is None else int(match["port"])
+    if match is None or (port is not None and not 0 < port <= MAX_PORT):
+        raise ValueError(
+            f"{value!r} is not HOST[:PORT], as in registry.example.com, *.example.com:5000 or, for plain http,"
+            " http://10.0.0.7:5000"
+        )
+    return RegistryEntry(host=match["host"].lower(), port=port, plain_http=(match["scheme"] or "").lower() == "http://")
+
+
+RegistryPattern = Annotated[RegistryEntry, BeforeValidator(_registry)]
 HostPort = Annotated[str, AfterValidator(_host_port)]
 BindAddress = Annotated[tuple[str, int], BeforeValidator(_bind_address), NoDecode]
 Seconds = Annotated[float, BeforeValidator(_duration)]
@@ -162,6 +192,8 @@ class Settings(BaseSettings):
     """Most peers asked at once for one object."""
     rpc_timeout: Annotated[Seconds, Field(gt=0, le=300)] = 5.0
     """Seconds for one request to a peer or a scheduler."""
+    registry_allowlist: Annotated[tuple[RegistryPattern, ...], NoDecode, BeforeValidator(_comma_separated)] = ()
+    """Registries and token servers that may be contacted. Empty: any on https, on a public or private address."""
     log_format: Literal["text", "json"] = "text"
     leader_elect: bool = False
     """Act only while holding a lease, so that several replicas can run."""

@@ -30,6 +30,8 @@ class Reason(StrEnum):
     NO_SCHEDULER_REACHABLE = "NoSchedulerReachable"
     NO_PEERS_KNOWN = "NoPeersKnown"
     IMAGE_UNRESOLVABLE = "ImageUnresolvable"
+    REGISTRY_DENIED = "RegistryDenied"
+    SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105 - a reason, no secret
     DEADLINE_EXCEEDED = "DeadlineExceeded"
     INVALID_SPEC = "InvalidSpec"
     INTERNAL_ERROR = "InternalError"

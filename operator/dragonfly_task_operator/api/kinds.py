@@ -55,6 +55,7 @@ TASK_SEARCH = Kind(
         _of_succeeded("Message", "message", wide=True),
         # Not of spec: there the query values that sign a URL are legible.
         Column("First-URL", ".status.tasks[0].url", wide=True),
+        Column("Image", ".status.images[0].summary", wide=True),
     ),
 )
 

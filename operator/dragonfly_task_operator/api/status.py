@@ -79,6 +79,10 @@ class TaskStatus(StatusModel):
     application: str | None = None
     filtered_query_params: list[str] | None = None
     digest: str | None = None
+    media_type: str | None = None
+    """Of a part of an image."""
+    platform: str | None = None
+    """Of a part of an image: whose it is, several parted by commas; absent where the image does not say."""
     piece_length: Int64 | None = None
     piece_count: Int64 | None = None
     content_length: Int64 | None = None
@@ -90,6 +94,33 @@ class TaskStatus(StatusModel):
     peers: Annotated[PeerCounts, Field(default_factory=PeerCounts)]
     cached_by: list[CachedBy] | None = None
     """TaskSearch and dry runs: the first 100 entries over all tasks."""
+
+
+class ImageStatus(StatusModel):
+    """What an image target came to."""
+
+    target: int
+    """Index into spec.targets."""
+    reference: str
+    """The URL of its manifest; query values are redacted."""
+    digest: str
+    """Of the manifest or index that the URL led to."""
+    platforms: list[str] | None = None
+    """The first 20."""
+    blobs: Int64
+    """Configs and layers, each counted once."""
+    size: Int64
+    """Bytes of these blobs together."""
+    peers_with_all: Int64
+    """Peers that had every one of these blobs when asked."""
+    peers_with_some: Int64
+    """Peers that had some of these blobs when asked, but not all."""
+    foreign_layers: Int64 | None = None
+    """Layers that no registry serves, and that were left out."""
+    kept: Int64 | None = None
+    """Blobs and manifests that were left out because of keepSharedWith."""
+    summary: str
+    """The same in a line."""
 
 
 class Failure(StatusModel):
@@ -120,6 +151,7 @@ class FailureSummary(StatusModel):
 class Omitted(StatusModel):
     """What the lists of this status left out."""
 
+    images: Int64 = 0
     tasks: Int64 = 0
     cached_by: Int64 = 0
     failures: Int64 = 0
@@ -159,6 +191,8 @@ class Status(StatusModel):
     progress: str | None = None
     """(task, peer) pairs settled of all known."""
     peers: PeerCounts | None = None
+    images: list[ImageStatus] | None = None
+    """One per image target."""
     tasks: list[TaskStatus] | None = None
     """One per task id that a target resolved to: the first 200, those cached anywhere first."""
     failures: list[Failure] | None = None

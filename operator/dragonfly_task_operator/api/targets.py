@@ -23,6 +23,7 @@ _BELONGS_TO = {
     "filteredQueryParams": ("url", "imageManifestURL"),
     "revision": ("url",),
     "platform": ("imageManifestURL",),
+    "keepSharedWith": ("imageManifestURL",),
     "pullSecretRef": ("imageManifestURL",),
     "caSecretRef": ("imageManifestURL",),
     "insecureSkipTLSVerify": ("imageManifestURL",),
@@ -97,9 +98,18 @@ def _absolute(field: str, example: str) -> tuple[AfterValidator, dict[str, objec
 
 
 _CHECK_URL, _URL_RULE = _absolute("url", "https://example.com/model.bin")
-_CHECK_IMAGE, _IMAGE_RULE = _absolute(
-    "imageManifestURL", "https://registry.example.com/v2/library/nginx/manifests/1.27"
+IMAGE_MANIFEST_URL = (
+    r"^(https?://[^/?#\s@]+(?:/[A-Za-z0-9._~-]+)*/v2/([a-z0-9][a-z0-9._/-]*))"
+    r"/manifests/([A-Za-z0-9_][A-Za-z0-9._+:-]*)(\?[^#\s]*)?$"
 )
+"""Groups: the URL of the repository, the repository's name, the tag or digest, and the query."""
+
+_CHECK_IMAGE, _IMAGE_RULE = _matching(
+    IMAGE_MANIFEST_URL,
+    "must be the URL of an image's manifest, by tag or by digest and without user info, as in"
+    " https://registry.example.com/v2/library/nginx/manifests/1.27",
+)
+ImageManifestURL = Annotated[str, _CHECK_IMAGE]
 _CHECK_TASK_ID, _TASK_ID_RULE = _matching("^[0-9a-f]{64}$", "taskID must be 64 lowercase hex digits")
 _CHECK_PLATFORM, _PLATFORM_RULE = _matching(
     "^[a-z0-9_]+/[a-z0-9_]+(/[a-z0-9._-]+)?$",
@@ -123,7 +133,7 @@ class Target(Model):
     """The URL that was downloaded."""
 
     image_manifest_url: Annotated[
-        Annotated[str, _CHECK_IMAGE] | None,
+        ImageManifestURL | None,
         Field(min_length=1, max_length=8192, json_schema_extra=_IMAGE_RULE),
     ] = None
     """The URL of an image's manifest, as in https://registry.example.com/v2/library/nginx/manifests/1.27."""
@@ -155,6 +165,12 @@ class Target(Model):
         Annotated[str, _CHECK_PLATFORM] | None, Field(max_length=128, json_schema_extra=_PLATFORM_RULE)
     ] = None
     """Only this platform of an image index, as in linux/amd64. Absent: every platform."""
+
+    keep_shared_with: Annotated[
+        list[Annotated[ImageManifestURL, Field(min_length=1, max_length=1024, json_schema_extra=_IMAGE_RULE)]] | None,
+        Field(max_length=10),
+    ] = None
+    """Leave out what these images, given by the URLs of their manifests, also use: their blobs and manifests stay."""
 
     pull_secret_ref: SecretRef | None = None
     """The Secret to log in at the registry with: kubernetes.io/dockerconfigjson or kubernetes.io/basic-auth."""

@@ -2,69 +2,141 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 from dragonfly_task_operator.api.targets import Target
 from dragonfly_task_operator.dragonfly.task_ids import (
     Candidate,
+    blob_digest_id,
     content_candidates,
+    manifest_digest_id,
     task_id_candidates,
     url_candidates,
 )
-from dragonfly_task_operator.engine.model import PlannedTask
+from dragonfly_task_operator.engine.fanout import fan_out
+from dragonfly_task_operator.engine.model import Identity, Image, ImagePart, Plan, PlannedImage, PlannedTask
+from dragonfly_task_operator.engine.ports import Troubled
 from dragonfly_task_operator.errors import ImageUnresolvable
+
+IMAGES_AT_ONCE = 4
+"""Images of one object that registries are asked about at once."""
+
+
+class Images(Protocol):
+    """Tells what images are made of."""
+
+    async def read(self, target: Target, *, namespace: str, troubled: Troubled) -> Image:
+        """Tell what the image of a target is made of.
+
+        Raises:
+            InvalidTarget: its URL is none of a manifest.
+            ImageUnresolvable, RegistryDenied, SecretNotFound: it can't be told.
+        """
+        ...
 
 
 def candidates(target: Target) -> tuple[Candidate, ...]:
-    """Give every id that a target can have.
+    """Give every id that a target which is no image can have.
 
     Raises:
         InvalidTarget: it names no task.
-        ImageUnresolvable: it is an image, which this version can't resolve.
+        ImageUnresolvable: it is an image, which only its registry can tell the parts of.
     """
     if target.task_id is not None:
         return task_id_candidates(target.task_id)
     if target.content_for_calculating_task_id is not None:
         return content_candidates(target.content_for_calculating_task_id)
     if target.url is not None:
-        return url_candidates(
-            target.url,
-            tag=target.tag or "",
-            application=target.application or "",
-            revision=target.revision or "",
-            piece_length=target.piece_length,
-            filtered_query_params=target.filtered_query_params,
-        )
+        return _url_candidates(target.url, target)
     raise ImageUnresolvable(
-        f"the image {target.image_manifest_url} can't be resolved: this version of the operator does not read"
-        " registries; name the image's blobs by url or taskID instead"
+        f"the ids of the image {target.image_manifest_url} can't be told without its registry: apply a TaskSearch, or"
+        " name its blobs by url"
     )
 
 
 class TargetResolver:
     """`engine.ports.Targets`."""
 
-    async def resolve(self, targets: Sequence[Target], *, namespace: str) -> tuple[PlannedTask, ...]:
-        """Give every id that any of the targets can have, each once. Raises as `candidates` does."""
-        del namespace  # where an image's Secrets are
+    def __init__(self, images: Images) -> None:
+        self._images = images
+
+    async def resolve(self, targets: Sequence[Target], *, namespace: str, troubled: Troubled) -> Plan:
+        """Give every id that any of the targets can have, each once. Raises as `candidates` and `Images.read` do."""
+        images: dict[int, Image] = {}
+
+        async def read(index: int) -> None:
+            images[index] = await self._images.read(targets[index], namespace=namespace, troubled=troubled)
+
+        wanted = [index for index, target in enumerate(targets) if target.image_manifest_url is not None]
+        await fan_out(wanted, read, at_once=IMAGES_AT_ONCE)
         planned: dict[str, PlannedTask] = {}
+        planned_images: list[PlannedImage] = []
         for index, target in enumerate(targets):
-            for task in _plan(index, target):
+            if index in images:
+                tasks, image = _plan_image(index, target, images[index])
+                planned_images.append(image)
+            else:
+                tasks = [
+                    _plan(index, target, candidate, subject=str(index), url=target.url)
+                    for candidate in candidates(target)
+                ]
+            for task in tasks:
                 planned.setdefault(task.id, task)
-        return tuple(planned.values())
+        return Plan(tuple(planned.values()), tuple(planned_images))
 
 
-def _plan(index: int, target: Target) -> Iterable[PlannedTask]:
+def _url_candidates(url: str, target: Target) -> tuple[Candidate, ...]:
+    return url_candidates(
+        url,
+        tag=target.tag or "",
+        application=target.application or "",
+        revision=target.revision or "",
+        piece_length=target.piece_length,
+        filtered_query_params=target.filtered_query_params,
+    )
+
+
+def _plan_image(index: int, target: Target, image: Image) -> tuple[list[PlannedTask], PlannedImage]:
+    tasks: list[PlannedTask] = []
+    blobs: list[frozenset[str]] = []
+    for part in image.parts:
+        found = [
+            _plan(index, target, candidate, subject=f"{index} {part.digest}", url=url, part=part)
+            for candidate, url in _part_candidates(part, target)
+        ]
+        tasks += found
+        if not part.is_manifest:
+            blobs.append(frozenset(task.id for task in found))
+    return tasks, PlannedImage(index, target.image_manifest_url or "", image, tuple(blobs))
+
+
+def _part_candidates(part: ImagePart, target: Target) -> list[tuple[Candidate, str]]:
+    """Give every id that a part of an image can have, with a URL that leads to it, the digest's id first."""
+    by_digest = part.urls[0]
+    digest = (
+        Candidate(manifest_digest_id(by_digest), Identity.MANIFEST_DIGEST)
+        if part.is_manifest
+        else Candidate(blob_digest_id(by_digest), Identity.BLOB_DIGEST)
+    )
+    return [(digest, by_digest)] + [(candidate, url) for url in part.urls for candidate in _url_candidates(url, target)]
+
+
+def _plan(
+    index: int, target: Target, candidate: Candidate, *, subject: str, url: str | None, part: ImagePart | None = None
+) -> PlannedTask:
     filtered = target.filtered_query_params
-    for candidate in candidates(target):
-        yield PlannedTask(
-            id=candidate.task_id,
-            target=index,
-            identity=candidate.identity,
-            subject=str(index),
-            url=target.url,
-            tag=target.tag,
-            application=target.application,
-            filtered_query_params=None if filtered is None else tuple(filtered),
-            piece_length=target.piece_length,
-        )
+    return PlannedTask(
+        id=candidate.task_id,
+        target=index,
+        identity=candidate.identity,
+        subject=subject,
+        url=url,
+        tag=target.tag,
+        application=target.application,
+        filtered_query_params=None if filtered is None else tuple(filtered),
+        piece_length=target.piece_length,
+        digest=part.digest if part else None,
+        media_type=part.media_type if part else None,
+        platform=",".join(part.platforms) or None if part else None,
+    )

@@ -12,6 +12,7 @@ from dragonfly_task_operator.engine.model import (
     Copy,
     Host,
     HostID,
+    PlannedImage,
     PlannedTask,
     TaskID,
     TaskMetadata,
@@ -68,6 +69,7 @@ class Ledger:
     """The state of one run, kept in memory only. Not thread-safe: one event loop writes and reads it."""
 
     tasks: tuple[PlannedTask, ...]
+    images: tuple[PlannedImage, ...] = ()
     hosts: dict[HostID, Host] = field(default_factory=dict)
     outcomes: dict[TaskID, dict[HostID, Outcome]] = field(default_factory=dict)
     metadata: dict[TaskID, TaskMetadata] = field(default_factory=dict)

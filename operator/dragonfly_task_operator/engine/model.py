@@ -76,6 +76,7 @@ class PlannedTask:
         subject: what it is a candidate for. Several ids of one subject are the same thing under different clients'
             rules; people are shown those that are cached, or else the first.
         url, tag, application, filtered_query_params, piece_length, digest: as far as the target tells.
+        media_type, platform: of a part of an image.
     """
 
     id: TaskID
@@ -88,6 +89,73 @@ class PlannedTask:
     filtered_query_params: tuple[str, ...] | None = None
     piece_length: int | None = None
     digest: str | None = None
+    media_type: str | None = None
+    platform: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePart:
+    """A config, a layer, or a manifest of an image.
+
+    Attributes:
+        size: bytes.
+        platforms: whose part it is; empty where the image does not say.
+        urls: where peers may have fetched it from.
+    """
+
+    digest: str
+    media_type: str
+    size: int
+    platforms: tuple[str, ...]
+    urls: tuple[str, ...]
+    is_manifest: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """What a registry says an image is made of.
+
+    Attributes:
+        digest: of the manifest or index that the image was named by.
+        parts: each once, whatever number of manifests share it.
+        foreign_layers: layers that no registry serves; they are no parts.
+        kept: parts left out because other images use them.
+    """
+
+    digest: str
+    platforms: tuple[str, ...]
+    parts: tuple[ImagePart, ...]
+    foreign_layers: int
+    kept: int
+
+    @property
+    def size(self) -> int:
+        """Bytes of the configs and layers together."""
+        return sum(part.size for part in self.parts if not part.is_manifest)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedImage:
+    """An image whose parts are among the tasks of a run.
+
+    Attributes:
+        target: index into `spec.targets`.
+        reference: the URL that named it.
+        blobs: for each config and layer, every id that it can have.
+    """
+
+    target: int
+    reference: str
+    image: Image
+    blobs: tuple[frozenset[TaskID], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What targets come to: each id once."""
+
+    tasks: tuple[PlannedTask, ...]
+    images: tuple[PlannedImage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from dragonfly_task_operator.api.targets import Target
 from dragonfly_task_operator.engine.model import (
     Host,
     HostListing,
-    PlannedTask,
+    Plan,
     Presence,
     TaskID,
     TaskMetadata,
 )
+from dragonfly_task_operator.errors import RunError
+
+Troubled: TypeAlias = Callable[[RunError | None], None]
+"""Told what holds up a request that is tried again, and None when it has got through."""
 
 
 class Clock(Protocol):
@@ -28,12 +32,12 @@ class Clock(Protocol):
 class Targets(Protocol):
     """Turns targets into task ids."""
 
-    async def resolve(self, targets: Sequence[Target], *, namespace: str) -> tuple[PlannedTask, ...]:
+    async def resolve(self, targets: Sequence[Target], *, namespace: str, troubled: Troubled) -> Plan:
         """Give every id that any of the targets can have.
 
         Raises:
             InvalidTarget: one names no task.
-            ImageUnresolvable: one is an image whose blobs can't be told.
+            ImageUnresolvable, RegistryDenied, SecretNotFound: one is an image whose blobs can't be told.
         """
         ...
 

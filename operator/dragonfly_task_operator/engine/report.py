@@ -10,6 +10,7 @@ from dragonfly_task_operator.api.status import (
     CachedBy,
     Failure,
     FailureSummary,
+    ImageStatus,
     Omitted,
     PeerCounts,
     Result,
@@ -18,7 +19,7 @@ from dragonfly_task_operator.api.status import (
 )
 from dragonfly_task_operator.engine.ledger import Failed, Ledger
 from dragonfly_task_operator.engine.model import Cached, Copy, Host
-from dragonfly_task_operator.engine.summary import Counts, PeerFailure, Summary, TaskSummary
+from dragonfly_task_operator.engine.summary import Counts, ImageSummary, PeerFailure, Summary, TaskSummary
 from dragonfly_task_operator.observability.redaction import cut, redact
 
 MAX_STATUS_BYTES = 256 << 10
@@ -27,6 +28,7 @@ RESERVED_BYTES = 64 << 10
 MAX_TASKS = 200
 MAX_CACHED_BY = 100
 MAX_FAILURES = 100
+MAX_PLATFORMS = 20
 MAX_DESCRIPTION = 1024
 """Characters of a description, an example, a URL, or any word of a scheduler."""
 
@@ -76,6 +78,7 @@ def results(
         Status(
             progress=f"{summary.settled}/{summary.pairs}" if summary.pairs else None,
             peers=peer_counts(summary.counts, deleting=deleting, carried=carried.peers),
+            images=[_image(image) for image in summary.images] or None,
             tasks=tasks,
             failures=failures or None,
             failure_summary=[
@@ -132,6 +135,8 @@ def _task(
         application=_cut((known.application if known else None) or task.application),
         filtered_query_params=None if filtered is None else list(filtered),
         digest=_cut((known.digest if known else None) or task.digest),
+        media_type=task.media_type,
+        platform=task.platform,
         piece_length=task.piece_length or (copy.piece_length if copy else None),
         piece_count=known.piece_count if known else None,
         content_length=known.content_length if known else copy.content_length if copy else None,
@@ -141,6 +146,35 @@ def _task(
         result=result,
         peers=peer_counts(summary.counts, deleting=deleting, carried=carried),
         cached_by=list(cached_by) if cached_by else None,
+    )
+
+
+def _image(summary: ImageSummary) -> ImageStatus:
+    planned, image = summary.planned, summary.planned.image
+    return ImageStatus(
+        target=planned.target,
+        reference=cut(redact(planned.reference), MAX_DESCRIPTION),
+        digest=image.digest,
+        platforms=list(image.platforms[:MAX_PLATFORMS]) or None,
+        blobs=len(planned.blobs),
+        size=image.size,
+        peers_with_all=summary.peers_with_all,
+        peers_with_some=summary.peers_with_some,
+        foreign_layers=image.foreign_layers or None,
+        kept=image.kept or None,
+        summary=cut(_describe_image(summary), MAX_DESCRIPTION),
+    )
+
+
+def _describe_image(summary: ImageSummary) -> str:
+    """Tell of an image in a line, by the name that people pull it by."""
+    planned, image = summary.planned, summary.planned.image
+    repository, _, reference = planned.reference.partition("?")[0].rpartition("/manifests/")
+    name = repository.partition("://")[2].replace("/v2/", "/", 1) + ("@" if ":" in reference else ":") + reference
+    platforms = f" for {len(image.platforms)} platforms" if len(image.platforms) > 1 else ""
+    return (
+        f"{name}: {len(planned.blobs)} blobs{platforms}, {image.size / (1 << 20):.1f} MiB;"
+        f" all on {summary.peers_with_all} peers, some on {summary.peers_with_some}"
     )
 
 
@@ -202,11 +236,12 @@ def _describe(description: str) -> str:
 def _fit(status: Status, omitted: Omitted) -> Status:
     """Halve the largest list until the whole fits, and say what was left out."""
     limit = MAX_STATUS_BYTES - RESERVED_BYTES
-    tasks, failures = list(status.tasks or ()), list(status.failures or ())
+    images, tasks, failures = list(status.images or ()), list(status.tasks or ()), list(status.failures or ())
     while True:
         cached = sum(len(task.cached_by or ()) for task in tasks)
         candidate = status.model_copy(
             update={
+                "images": images or None,
                 "tasks": tasks,
                 "failures": failures or None,
                 "omitted": omitted if any(omitted.to_json().values()) else None,
@@ -215,7 +250,12 @@ def _fit(status: Status, omitted: Omitted) -> Status:
         body = candidate.to_json()
         if _size(body) <= limit:
             return candidate
-        if _size(body.get("failures")) > _size(body["tasks"]):
+        largest = max(("images", "tasks", "failures"), key=lambda name: _size(body.get(name)))
+        if largest == "images":
+            kept = len(images) // 2
+            omitted = omitted.model_copy(update={"images": omitted.images + len(images) - kept})
+            images = images[:kept]
+        elif largest == "failures":
             kept = len(failures) // 2
             omitted = omitted.model_copy(update={"failures": omitted.failures + len(failures) - kept})
             failures = failures[:kept]

@@ -7,7 +7,6 @@ import random
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from dragonfly_task_operator.api.conditions import Reason
 from dragonfly_task_operator.api.specs import Spec, TaskDeletionSpec, UnreachablePeers
 from dragonfly_task_operator.api.status import Status
 from dragonfly_task_operator.engine import verdict
@@ -55,6 +54,7 @@ class Run:
     started: datetime
     carried: Carried = NOTHING_CARRIED
     _rounds: Rounds | None = None
+    _trouble: RunError | None = None
     _timeout: asyncio.Timeout | None = None
     _last: Summary | None = None
     """The fold of a run that has ended: the verdict and the last snapshot are made of the same."""
@@ -78,7 +78,7 @@ class Run:
         except TimeoutError:
             rounds = self._rounds
             self._last = summarise(rounds.ledger if rounds else Ledger(()))
-            return verdict.out_of_time(self.spec, self._last, rounds.trouble if rounds else None)
+            return verdict.out_of_time(self.spec, self._last, rounds.trouble if rounds else self._trouble)
         self._last = summarise(ledger, is_complete=True)
         return verdict.judge(self.spec, ledger, self._last, carried=self.carried)
 
@@ -94,7 +94,8 @@ class Run:
 
     async def _work(self) -> Ledger:
         spec, means = self.spec, self.means
-        ledger = Ledger(await means.targets.resolve(spec.targets, namespace=self.namespace))
+        plan = await means.targets.resolve(spec.targets, namespace=self.namespace, troubled=self._note)
+        ledger = Ledger(plan.tasks, plan.images)
         self._rounds = rounds = Rounds(
             ledger=ledger,
             peers=means.peers,
@@ -116,11 +117,14 @@ class Run:
             await search(rounds)
         return ledger
 
+    def _note(self, trouble: RunError | None) -> None:
+        self._trouble = trouble
+
     def snapshot(self) -> tuple[Status, Verdict]:
         """Tell what is known now: the results, and how far the run is."""
         rounds = self._rounds
         if rounds is None:
-            return Status(), Verdict(Reason.RUNNING, "resolving targets")
+            return Status(), verdict.resolving(self._trouble)
         summary = self._last or summarise(rounds.ledger)
         return (
             results(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from dragonfly_task_operator.engine.ledger import Cleared, Failed, Holds, Ledger, Outcome
-from dragonfly_task_operator.engine.model import Copy, Host, HostID, PlannedTask
+from dragonfly_task_operator.engine.model import Copy, Host, HostID, PlannedImage, PlannedTask, TaskID
 from dragonfly_task_operator.errors import PeerReason
 
 
@@ -57,12 +57,22 @@ class PeerFailure:
 
 @dataclass(slots=True)
 class TaskSummary:
-    """What is known of one task id."""
+    """What is known of one task id. `had`: the peers that had it when asked."""
 
     task: PlannedTask
     counts: Counts = field(default_factory=Counts)
+    had: set[HostID] = field(default_factory=set)
     holders: list[tuple[Host, Copy]] = field(default_factory=list)
     failures: list[PeerFailure] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSummary:
+    """How many peers had every config and layer of an image when asked, and how many had some, but not all."""
+
+    planned: PlannedImage
+    peers_with_all: int
+    peers_with_some: int
 
 
 @dataclass(slots=True)
@@ -81,6 +91,7 @@ class Summary:
     failures: list[PeerFailure]
     settled: int
     pairs: int
+    images: list[ImageSummary]
 
     def failures_by_reason(self) -> list[tuple[PeerReason, int, str]]:
         """Count failures: (reason, how many, an example's description), the most frequent first."""
@@ -115,7 +126,15 @@ def summarise(ledger: Ledger, *, is_complete: bool = False) -> Summary:
         (failure for summary in shown for failure in summary.failures),
         key=lambda failure: (failure.host.hostname, failure.host.id, failure.task.target, failure.task.id),
     )
-    return Summary(counts, shown, failures, settled, len(ledger.hosts) * len(ledger.tasks))
+    had = {summary.task.id: summary.had for summary in by_task}
+    return Summary(
+        counts,
+        shown,
+        failures,
+        settled,
+        len(ledger.hosts) * len(ledger.tasks),
+        [_summarise_image(image, had) for image in ledger.images],
+    )
 
 
 def _is_pending(outcome: Outcome) -> bool:
@@ -128,11 +147,22 @@ def _summarise_task(task: PlannedTask, ledger: Ledger) -> TaskSummary:
         summary.counts.add((outcome,))
         match outcome:
             case Holds(copy):
+                summary.had.add(host_id)
                 summary.holders.append((ledger.hosts[host_id], copy))
+            case Cleared():
+                summary.had.add(host_id)
             case Failed():
+                if outcome.had_copy:
+                    summary.had.add(host_id)
                 summary.failures.append(PeerFailure(task, ledger.hosts[host_id], outcome))
     summary.holders.sort(key=lambda holder: (holder[0].hostname, holder[0].id))
     return summary
+
+
+def _summarise_image(planned: PlannedImage, had: Mapping[TaskID, set[HostID]]) -> ImageSummary:
+    blobs_of = Counter(host for ids in planned.blobs for host in set().union(*(had[id_] for id_ in ids)))
+    complete = sum(count == len(planned.blobs) for count in blobs_of.values())
+    return ImageSummary(planned, peers_with_all=complete, peers_with_some=len(blobs_of) - complete)
 
 
 def _shown(summaries: list[TaskSummary]) -> list[TaskSummary]:

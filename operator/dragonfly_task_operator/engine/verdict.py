@@ -33,7 +33,7 @@ def judge(spec: Spec, ledger: Ledger, summary: Summary, *, carried: Carried = NO
     """Judge a run that came to its own end."""
     counts = summary.counts
     peers = f"{counts.total} peer{'' if counts.total == 1 else 's'}"
-    note = _schedulers_note(ledger)
+    note = _image_note(summary) + _schedulers_note(ledger)
     trouble = _trouble(summary)
     ignored = f"; {trouble}, see status.failures" if trouble else ""
 
@@ -76,10 +76,15 @@ def judge(spec: Spec, ledger: Ledger, summary: Summary, *, carried: Carried = NO
     )
 
 
+def resolving(trouble: RunError | None) -> Verdict:
+    """Say of a run that its tasks are not known yet."""
+    return Verdict(Reason.RUNNING, "resolving targets") if trouble is None else _held_up(trouble)
+
+
 def progress(spec: Spec, ledger: Ledger, summary: Summary, trouble: RunError | None) -> Verdict:
     """Say how far a run is that goes on."""
     if trouble is not None:
-        return Verdict(Reason.RUNNING, cut(f"trying again: {redact(str(trouble))}", MAX_MESSAGE))
+        return _held_up(trouble)
     counts = summary.counts
     if not counts.total:
         return Verdict(Reason.RUNNING, "listing peers")
@@ -115,6 +120,10 @@ def stopped_by(error: RunError) -> Verdict:
     return Verdict(Reason(error.reason), cut(redact(str(error)), MAX_MESSAGE))
 
 
+def _held_up(trouble: RunError) -> Verdict:
+    return Verdict(Reason.RUNNING, cut(f"trying again: {redact(str(trouble))}", MAX_MESSAGE))
+
+
 def _deletes(spec: Spec) -> bool:
     return isinstance(spec, TaskDeletionSpec) and not spec.dry_run
 
@@ -130,6 +139,14 @@ def _trouble(summary: Summary) -> str:
         f"{count} {reason}" for reason, count in sorted(counter.items(), key=lambda item: (-item[1], item[0]))
     )
     return f"{peers} peer{'' if peers == 1 else 's'} failed ({reasons})"
+
+
+def _image_note(summary: Summary) -> str:
+    """Tell how much of the image those peers have, where the run is about one image."""
+    if len(summary.images) != 1 or not summary.counts.caching:
+        return ""
+    (image,) = summary.images
+    return f"; all of the image on {image.peers_with_all}, some of it on {image.peers_with_some}"
 
 
 def _schedulers_note(ledger: Ledger) -> str:

@@ -221,10 +221,11 @@ def _mapped(error: ApiException) -> OperatorError:
         return ObjectGone("the object is gone")
     if error.status == HTTPStatus.CONFLICT:
         return _Conflict("the object has changed")
-    return ApiUnavailable(f"the API server answered {error.status}: {_message(error)}")
+    return ApiUnavailable(f"the API server answered {error.status}: {message_of(error)}")
 
 
-def _message(error: ApiException) -> str:
+def message_of(error: ApiException) -> str:
+    """Give the API server's own words."""
     try:
         return str(json.loads(error.body or "{}").get("message") or error.reason)
     except (ValueError, AttributeError):

@@ -1,0 +1,76 @@
+"""Secrets that image targets name, read in the object's own namespace when a run needs them, and kept nowhere."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+
+import aiohttp
+from kubernetes.aio.client import ApiClient, ApiException, CoreV1Api
+
+from dragonfly_task_operator.errors import ImageUnresolvable, SecretNotFound
+from dragonfly_task_operator.kube.objects import message_of
+
+ROLE = "dragonfly-task-operator-registry-secrets"
+
+_USER = re.compile(r'User "([^"\s]+)" cannot get resource')
+_SERVICE_ACCOUNT = "system:serviceaccount:"
+
+
+class NamespacedSecrets:
+    """`oci.credentials.Secrets` by the Kubernetes API."""
+
+    def __init__(self, client: ApiClient) -> None:
+        self._api = CoreV1Api(client)
+
+    async def read(self, namespace: str, name: str) -> Mapping[str, bytes]:
+        """Read the data of a Secret.
+
+        Raises:
+            SecretNotFound: there is none, or it may not be read; then with the command that grants it.
+            ImageUnresolvable: the API server can't be asked just now.
+        """
+        try:
+            secret = await self._api.read_namespaced_secret(name, namespace)
+        except ApiException as error:
+            raise _mapped(error, namespace, name) from None
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise ImageUnresolvable(
+                f"the Secret {namespace}/{name} can't be read: the API server can't be reached"
+                f" ({type(error).__name__})",
+                retry_after=0,
+            ) from None
+        return {key: base64.b64decode(value) for key, value in (secret.data or {}).items()}
+
+
+def _mapped(error: ApiException, namespace: str, name: str) -> SecretNotFound | ImageUnresolvable:
+    match error.status:
+        case HTTPStatus.NOT_FOUND:
+            return SecretNotFound(f"there is no Secret {namespace}/{name}; create it, or correct the reference to it")
+        case HTTPStatus.FORBIDDEN:
+            return SecretNotFound(
+                f"the operator may not read the Secret {namespace}/{name}; to grant it:"
+                f" {_grant(error, namespace, name)}"
+            )
+        case status:
+            return ImageUnresolvable(
+                f"the Secret {namespace}/{name} can't be read: the API server answered {status}", retry_after=0
+            )
+
+
+def _grant(error: ApiException, namespace: str, name: str) -> str:
+    """Give the command that lets whom the API server refused read the Secret, and no other."""
+    found = _USER.search(message_of(error))
+    user = found[1] if found else "THE-OPERATORS-USER"
+    subject = (
+        f"--serviceaccount={user.removeprefix(_SERVICE_ACCOUNT)}"
+        if user.startswith(_SERVICE_ACCOUNT)
+        else f"--user={user}"
+    )
+    role = f"{ROLE}-{name}"
+    return (
+        f"kubectl create role {role} -n {namespace} --verb=get --resource=secrets --resource-name={name} &&"
+        f" kubectl create rolebinding {role} -n {namespace} --role={role} {subject}"
+    )

@@ -1,0 +1,35 @@
+"""Trying again what may pass."""
+
+from __future__ import annotations
+
+import random
+from asyncio import sleep
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from dragonfly_task_operator.engine.ports import Troubled
+from dragonfly_task_operator.engine.rounds import backoff
+from dragonfly_task_operator.errors import ImageUnresolvable
+
+T = TypeVar("T")
+
+RETRIES = 5
+"""With the pauses between them, 8 to 16 seconds: a registry that restarts is back by then. The run's deadline ends
+longer waits, which only a registry's own Retry-After asks for."""
+
+
+async def persistently(attempt: Callable[[], Awaitable[T]], *, troubled: Troubled) -> T:
+    """Make a request again while its failure says that this may help. Raises as the attempt does in the end."""
+    round_ = 0
+    while True:
+        try:
+            result = await attempt()
+        except ImageUnresolvable as trouble:
+            if trouble.retry_after is None or round_ == RETRIES:
+                raise
+            troubled(trouble)
+            await sleep(max(trouble.retry_after, backoff(round_, random.random)))
+            round_ += 1
+        else:
+            troubled(None)
+            return result

@@ -1,0 +1,63 @@
+"""The URLs of a registry's API, as far as task ids are made from them: text is kept as the user wrote it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from yarl import URL
+
+from dragonfly_task_operator.api.targets import IMAGE_MANIFEST_URL
+from dragonfly_task_operator.errors import InvalidTarget
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestURL:
+    """The URL of a manifest, in parts.
+
+    Attributes:
+        repository: the URL of the repository, as in https://registry.example.com/v2/library/nginx.
+        name: of the repository, as in library/nginx.
+        reference: a tag or a digest.
+        query: with its question mark, or empty. Peers that pull through a mirror put `?ns=` behind each URL.
+    """
+
+    repository: str
+    name: str
+    reference: str
+    query: str
+
+    @classmethod
+    def parse(cls, text: str) -> ManifestURL:
+        """Read it. Raises InvalidTarget."""
+        match = re.fullmatch(IMAGE_MANIFEST_URL, text)
+        if match is None:
+            raise InvalidTarget(
+                f"{text!r} is not the URL of an image's manifest, as in"
+                " https://registry.example.com/v2/library/nginx/manifests/1.27"
+            )
+        repository, name, reference, query = match.groups(default="")
+        return cls(repository, name, reference, query)
+
+    @property
+    def url(self) -> URL:
+        """What to connect to."""
+        try:
+            return URL(self.repository)
+        except ValueError:
+            raise InvalidTarget(
+                f"{self.repository} names no host that can be connected to; correct imageManifestURL"
+            ) from None
+
+    @property
+    def is_by_digest(self) -> bool:
+        """Whether the reference is a digest."""
+        return ":" in self.reference
+
+    def manifest(self, reference: str) -> str:
+        """Give the URL of a manifest of the same repository."""
+        return f"{self.repository}/manifests/{reference}{self.query}"
+
+    def blob(self, digest: str) -> str:
+        """Give the URL of a blob."""
+        return f"{self.repository}/blobs/{digest}{self.query}"

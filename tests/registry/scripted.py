@@ -1,0 +1,74 @@
+"""A registry on a loopback socket, as good or as hostile as a test wants it. It notes what it is asked."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Self
+
+from aiohttp import web
+
+from tests.registry.image import Content, Image
+
+Intercept = Callable[[web.Request], Awaitable[web.StreamResponse | None]]
+NAME = "library/app"
+
+
+@dataclass
+class ScriptedRegistry:
+    """Serves what it holds; `intercept` may answer in its stead."""
+
+    tls: ssl.SSLContext | None = None
+    address: str = "127.0.0.1"
+    intercept: Intercept | None = None
+    content: dict[str, Content] = field(default_factory=dict)
+    asked: list[tuple[str, str | None]] = field(default_factory=list)
+    """(path, Authorization) of each request."""
+    port: int = 0
+    _runner: web.AppRunner | None = None
+
+    async def __aenter__(self) -> Self:
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", self._answer)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self.address, 0, ssl_context=self.tls)
+        await site.start()
+        self.port = int(self._runner.addresses[0][1])
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._runner is not None
+        await self._runner.cleanup()
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        self.asked.append((request.path, request.headers.get("Authorization")))
+        answer = None if self.intercept is None else await self.intercept(request)
+        return answer or self.serve(request)
+
+    def serve(self, request: web.Request) -> web.StreamResponse:
+        found = self.content.get(request.path)
+        if found is None:
+            return web.Response(status=404)
+        return web.Response(body=found.body, headers={"Content-Type": found.media_type})
+
+    @property
+    def host(self) -> str:
+        return f"{self.address}:{self.port}"
+
+    @property
+    def origin(self) -> str:
+        return f"{'https' if self.tls else 'http'}://{self.host}"
+
+    def url(self, reference: str = "1.0", *, name: str = NAME) -> str:
+        return f"{self.origin}/v2/{name}/manifests/{reference}"
+
+    def holds(self, image: Image | Content, tag: str = "1.0", *, name: str = NAME) -> None:
+        root = image.root if isinstance(image, Image) else image
+        self.content[f"/v2/{name}/manifests/{tag}"] = root
+        manifests, blobs = ((*image.manifests, root), image.blobs) if isinstance(image, Image) else ((root,), ())
+        for each in manifests:
+            self.content[f"/v2/{name}/manifests/{each.digest}"] = each
+        for each in blobs:
+            self.content[f"/v2/{name}/blobs/{each.digest}"] = each

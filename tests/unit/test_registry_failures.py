@@ -1,0 +1,336 @@
+"""What goes wrong with a registry, and what a person is told to do about it."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from aiohttp import ClientTimeout, web
+
+from dragonfly_task_operator.errors import ImageUnresolvable, InvalidTarget, RegistryDenied
+from dragonfly_task_operator.oci import images, retrying, transport
+from dragonfly_task_operator.oci.urls import ManifestURL
+from tests.registry import image as make
+from tests.registry.image import Content, Image, multi_platform
+from tests.registry.reading import Reader
+from tests.registry.scripted import ScriptedRegistry
+
+
+@pytest.fixture
+async def registry() -> AsyncIterator[ScriptedRegistry]:
+    async with ScriptedRegistry() as running:
+        yield running
+
+
+@pytest.fixture
+def read(registry: ScriptedRegistry) -> Reader:
+    return Reader(allow=(f"http://{registry.host}",))
+
+
+@pytest.fixture(autouse=True)
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses before attempts, which take no time here."""
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr(retrying, "sleep", sleep)
+    return pauses
+
+
+def answers(registry: ScriptedRegistry, status: int, *, times: int = 1000, **headers: str) -> None:
+    """Answer so, so many times, then as an honest registry."""
+    left = times
+
+    async def intercept(request: web.Request) -> web.Response | None:
+        nonlocal left
+        left -= 1
+        return (
+            web.Response(status=status, headers={k.replace("_", "-"): v for k, v in headers.items()})
+            if left >= 0
+            else None
+        )
+
+    registry.intercept = intercept
+
+
+async def test_manifest_that_is_not_there(registry: ScriptedRegistry, read: Reader) -> None:
+    with pytest.raises(ImageUnresolvable, match=r"has no /v2/library/app/manifests/1\.0; check the name and the tag"):
+        await read(registry.url())
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_registry_that_wants_credentials(registry: ScriptedRegistry, read: Reader, status: int) -> None:
+    answers(registry, status)
+
+    with pytest.raises(RegistryDenied, match=rf"{status} .* without credentials; name a Secret .* pullSecretRef"):
+        await read(registry.url())
+
+
+async def test_registry_that_is_busy_is_asked_again_when_it_says(
+    registry: ScriptedRegistry, read: Reader, slept: list[float]
+) -> None:
+    registry.holds(multi_platform())
+    answers(registry, 429, times=2, Retry_After="7")
+
+    await read(registry.url())
+
+    assert slept == [7, 7]
+    assert ["answered 429 Too Many Requests" in str(trouble) for trouble in read.troubles] == [True, True]
+
+
+async def test_time_to_come_again_may_be_a_date(registry: ScriptedRegistry, read: Reader, slept: list[float]) -> None:
+    registry.holds(multi_platform())
+    answers(registry, 429, times=1, Retry_After=format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True))
+
+    await read(registry.url())
+
+    assert 80 < slept[0] <= 90
+
+
+@pytest.mark.parametrize("nonsense", ["soon", "-5", "Tue, 24 Nov 2026 10:00:00", "²"])
+async def test_nonsense_for_a_time_to_come_again_is_no_trouble(
+    registry: ScriptedRegistry, read: Reader, slept: list[float], nonsense: str
+) -> None:
+    registry.holds(multi_platform())
+    answers(registry, 429, times=1, Retry_After=nonsense)
+
+    await read(registry.url())
+
+    assert slept[0] < 1
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+async def test_registry_that_fails_for_a_while_is_asked_again(
+    registry: ScriptedRegistry, read: Reader, status: int
+) -> None:
+    registry.holds(multi_platform())
+    answers(registry, status, times=3)
+
+    assert (await read(registry.url())).parts
+
+
+async def test_registry_that_goes_on_failing_ends_the_run(registry: ScriptedRegistry, read: Reader) -> None:
+    answers(registry, 503)
+
+    with pytest.raises(ImageUnresolvable, match="answered 503 Service Unavailable; check the registry"):
+        await read(registry.url())
+    assert len(registry.asked) == retrying.RETRIES + 1
+
+
+@pytest.mark.parametrize(
+    ("body", "media_type"),
+    [
+        (multi_platform().root.body[:-20], make.INDEX),
+        (b"", make.INDEX),
+        (b"[" * 100_000, make.INDEX),
+        (b'{"manifests": 1}', make.INDEX),
+        (b'{"manifests": [{"mediaType": "a/b", "digest": "sha256:zz", "size": 1}]}', make.INDEX),
+        (gzip.compress(multi_platform().root.body), make.INDEX),
+    ],
+    ids=["truncated", "empty", "nested deep", "of wrong types", "with a bad digest", "compressed"],
+)
+async def test_malformed_manifest(registry: ScriptedRegistry, read: Reader, body: bytes, media_type: str) -> None:
+    registry.holds(Content(media_type, body))
+
+    with pytest.raises(ImageUnresolvable, match="its JSON is cut off or malformed; push the image again"):
+        await read(registry.url())
+
+
+@pytest.mark.parametrize(
+    "media_type", ["text/html", "application/vnd.docker.distribution.manifest.v1+prettyjws", "application/json"]
+)
+async def test_wrong_media_type(registry: ScriptedRegistry, read: Reader, media_type: str) -> None:
+    registry.holds(Content(media_type, b'{"schemaVersion": 1}'))
+
+    with pytest.raises(ImageUnresolvable, match="media type that the operator can't read"):
+        await read(registry.url())
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [
+        Content(make.MANIFEST, multi_platform().root.body),
+        Content(make.INDEX, multi_platform().manifests[0].body),
+        make.document(make.INDEX, layers=[]),
+        make.document(
+            make.INDEX, manifests=[], config=make.config().descriptor(), layers=[make.blob("x").descriptor()]
+        ),
+    ],
+    ids=["index as manifest", "manifest as index", "index of nothing", "both at once"],
+)
+async def test_document_that_two_readers_may_take_for_two_things_is_refused(
+    registry: ScriptedRegistry, read: Reader, contents: Content
+) -> None:
+    registry.holds(contents)
+
+    with pytest.raises(ImageUnresolvable, match="contradicts its own media type"):
+        await read(registry.url())
+
+
+async def test_content_that_does_not_fit_its_digest_is_refused(registry: ScriptedRegistry, read: Reader) -> None:
+    image, other = multi_platform(), multi_platform("other")
+    registry.holds(image)
+    registry.content[f"/v2/library/app/manifests/{image.manifests[0].digest}"] = other.manifests[0]
+
+    with pytest.raises(ImageUnresolvable, match="has another digest than it should have"):
+        await read(registry.url())
+
+
+async def test_root_that_does_not_fit_the_digest_it_was_asked_by_is_refused(
+    registry: ScriptedRegistry, read: Reader
+) -> None:
+    image, other = multi_platform(), multi_platform("other")
+    registry.holds(other, image.root.digest)
+
+    with pytest.raises(ImageUnresolvable, match="has another digest than it should have"):
+        await read(registry.url(image.root.digest))
+
+
+async def test_tag_whose_content_does_not_fit_the_digest_that_the_registry_tells_is_refused(
+    registry: ScriptedRegistry, read: Reader
+) -> None:
+    image = multi_platform()
+
+    async def intercept(request: web.Request) -> web.Response:
+        return web.Response(
+            body=image.root.body,
+            headers={"Content-Type": make.INDEX, "Docker-Content-Digest": multi_platform("other").root.digest},
+        )
+
+    registry.intercept = intercept
+    with pytest.raises(ImageUnresolvable, match="has another digest than it should have"):
+        await read(registry.url())
+
+
+async def test_registry_that_is_down(registry: ScriptedRegistry, read: Reader) -> None:
+    url = registry.url()
+    await registry.__aexit__()
+
+    with pytest.raises(ImageUnresolvable, match=r"can't be connected to .*check that the registry runs"):
+        await read(url)
+    assert len(read.troubles) == retrying.RETRIES
+
+
+async def test_name_that_cannot_be_resolved() -> None:
+    with pytest.raises(
+        ImageUnresolvable, match=r"the name registry\.invalid can't be resolved; check imageManifestURL"
+    ):
+        await Reader()("https://registry.invalid/v2/app/manifests/1")
+
+
+async def test_registry_that_breaks_off_its_answer(registry: ScriptedRegistry, read: Reader) -> None:
+    async def intercept(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Length": "1000", "Content-Type": make.INDEX})
+        await response.prepare(request)
+        await response.write(b"{")
+        assert request.transport is not None
+        request.transport.abort()
+        return response
+
+    registry.intercept = intercept
+    with pytest.raises(ImageUnresolvable, match="broke off its answer"):
+        await read(registry.url())
+
+
+async def test_registry_that_speaks_plain_http_where_tls_is_asked_for(registry: ScriptedRegistry, read: Reader) -> None:
+    with pytest.raises(ImageUnresolvable, match=r"speaks no TLS .*check its port and scheme"):
+        await read(registry.url().replace("http:", "https:"))
+
+
+async def test_registry_that_takes_for_ever(
+    registry: ScriptedRegistry, read: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def intercept(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": make.INDEX})
+        await response.prepare(request)
+        while True:  # a byte now and then, so that no pause is long
+            await response.write(b" ")
+            await asyncio.sleep(0.01)
+        return response
+
+    monkeypatch.setattr(transport, "TIMEOUT", ClientTimeout(total=0.3))
+    registry.intercept = intercept
+    with pytest.raises(ImageUnresolvable, match="did not answer within"):
+        await read(registry.url())
+
+
+async def test_manifest_over_the_size_limit_is_not_read_to_its_end(registry: ScriptedRegistry, read: Reader) -> None:
+    sent = 0
+
+    async def intercept(request: web.Request) -> web.StreamResponse:
+        nonlocal sent
+        response = web.StreamResponse(headers={"Content-Type": make.INDEX})
+        await response.prepare(request)
+        for _ in range(1024):
+            await response.write(bytes(1 << 20))
+            sent += 1
+        return response
+
+    registry.intercept = intercept
+    with pytest.raises(ImageUnresolvable, match="more than 4 MiB where a manifest should be"):
+        await read(registry.url())
+    assert sent < 64
+
+
+async def test_manifest_just_within_the_size_limit_is_read(registry: ScriptedRegistry, read: Reader) -> None:
+    body = json.dumps({"manifests": []}).encode()
+    registry.holds(Content(make.INDEX, body.ljust(transport.MAX_BODY)))
+
+    assert (await read(registry.url())).parts[0].size == 4 << 20
+
+
+async def test_indexes_nested_without_end_are_given_up(registry: ScriptedRegistry, read: Reader) -> None:
+    nested = multi_platform().root
+    chain = [nested]
+    for _ in range(5):
+        nested = make.index((nested, ""))
+        chain.append(nested)
+    registry.holds(Image(nested, chain, ()))
+
+    with pytest.raises(ImageUnresolvable, match="nests manifests in more than 3 levels"):
+        await read(registry.url())
+    assert len(registry.asked) == 3
+
+
+async def test_image_of_as_many_blobs_as_allowed_is_read_and_one_more_is_too_much(
+    registry: ScriptedRegistry, read: Reader
+) -> None:
+    layers = [make.blob(f"{number}") for number in range(images.MAX_BLOBS)]
+    registry.holds(make.manifest(make.config(), *layers[:-1]))
+    registry.holds(make.manifest(make.config(), *layers), "more")
+
+    assert len((await read(registry.url())).parts) == images.MAX_BLOBS + 1
+    with pytest.raises(ImageUnresolvable, match="has more than 2000 blobs"):
+        await read(registry.url("more"))
+
+
+async def test_image_of_too_many_manifests_is_refused_before_they_are_fetched(
+    registry: ScriptedRegistry, read: Reader
+) -> None:
+    registry.holds(
+        make.index(*((make.document(make.MANIFEST, n=number), "") for number in range(images.MAX_MANIFESTS)))
+    )
+
+    with pytest.raises(ImageUnresolvable, match="has more than 500 manifests"):
+        await read(registry.url())
+    assert len(registry.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["nginx:1.27", "https://h/v2/app/blobs/sha256:0", "https://h/app", "https://u:p@h/v2/app/manifests/1", ""]
+)
+def test_what_is_no_manifest_url_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(InvalidTarget, match=r"as in https://registry\.example\.com/v2/library/nginx/manifests/1\.27"):
+        ManifestURL.parse(text)
+
+
+async def test_host_that_is_none_is_refused(read: Reader) -> None:
+    with pytest.raises(InvalidTarget, match="names no host that can be connected to"):
+        await read("https://registry.example.com:99999/v2/app/manifests/1")
