@@ -15,6 +15,8 @@ WAYS = "a target names a task in exactly one way: url, imageManifestURL, taskID 
 PIECE = "pieceLength must be from 4Mi to 64Mi, as a quantity (16Mi) or a whole number of bytes (16777216)"
 URL = "https://example.com/x"
 ID = "a1" * 32
+IMAGE = "https://registry.example.com/v2/library/nginx/manifests/1.27"
+MANIFEST_URL = f"must be the URL of an image's manifest, by tag or by digest and without user info, as in {IMAGE}"
 
 
 def manifest(kind: str, spec: dict[str, Any]) -> dict[str, Any]:
@@ -36,7 +38,12 @@ def refusal(kubectl: Kubectl, body: dict[str, Any]) -> str:
         ({"taskID": "A1" * 32}, "taskID must be 64 lowercase hex digits"),
         ({"taskID": "a1"}, "taskID must be 64 lowercase hex digits"),
         ({"url": "model.bin"}, "url must be absolute"),
-        ({"imageManifestURL": "nginx:1.27"}, "imageManifestURL must be absolute"),
+        ({"imageManifestURL": "nginx:1.27"}, MANIFEST_URL),
+        ({"imageManifestURL": "https://registry.example.com/library/nginx"}, MANIFEST_URL),
+        ({"imageManifestURL": "https://registry.example.com/v2/library/nginx/blobs/sha256:0"}, MANIFEST_URL),
+        ({"imageManifestURL": "https://u:p@registry.example.com/v2/nginx/manifests/1"}, MANIFEST_URL),
+        ({"imageManifestURL": IMAGE, "keepSharedWith": ["nginx:1.26"]}, MANIFEST_URL),
+        ({"url": URL, "keepSharedWith": [IMAGE]}, "keepSharedWith goes only with imageManifestURL"),
         ({"url": URL, "pieceLength": "1Mi"}, PIECE),
         ({"url": URL, "pieceLength": 128 << 20}, PIECE),
         ({"url": URL, "pieceLength": "sixteen"}, PIECE),

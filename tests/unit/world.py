@@ -27,12 +27,13 @@ from dragonfly_task_operator.engine.model import (
     HostListing,
     HostType,
     Identity,
+    Plan,
     PlannedTask,
     Presence,
     TaskID,
     TaskMetadata,
 )
-from dragonfly_task_operator.engine.ports import Targets
+from dragonfly_task_operator.engine.ports import Targets, Troubled
 from dragonfly_task_operator.engine.report import NOTHING_CARRIED, Carried
 from dragonfly_task_operator.engine.rounds import Rounds
 from dragonfly_task_operator.engine.run import Means, Run
@@ -167,8 +168,8 @@ class FakePeer:
 class ByTaskID:
     """`engine.ports.Targets` for targets that are ids."""
 
-    async def resolve(self, targets: Sequence[Target], *, namespace: str) -> tuple[PlannedTask, ...]:
-        return tuple(planned(target.task_id or "", target=index) for index, target in enumerate(targets))
+    async def resolve(self, targets: Sequence[Target], *, namespace: str, troubled: Troubled) -> Plan:
+        return Plan(tuple(planned(target.task_id or "", target=index) for index, target in enumerate(targets)))
 
 
 @dataclass

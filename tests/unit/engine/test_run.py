@@ -14,7 +14,8 @@ from dragonfly_task_operator.api.status import Status
 from dragonfly_task_operator.api.targets import Target
 from dragonfly_task_operator.engine import run as run_module
 from dragonfly_task_operator.engine.ledger import Ledger
-from dragonfly_task_operator.engine.model import PlannedTask
+from dragonfly_task_operator.engine.model import Plan
+from dragonfly_task_operator.engine.ports import Troubled
 from dragonfly_task_operator.engine.report import Carried
 from dragonfly_task_operator.engine.run import Run
 from dragonfly_task_operator.engine.summary import Summary, summarise
@@ -26,8 +27,15 @@ pytestmark = pytest.mark.looptime
 
 
 class Unresolvable:
-    async def resolve(self, targets: Sequence[Target], *, namespace: str) -> tuple[PlannedTask, ...]:
+    async def resolve(self, targets: Sequence[Target], *, namespace: str, troubled: Troubled) -> Plan:
         raise ImageUnresolvable("the image can't be resolved")
+
+
+class HeldUp:
+    async def resolve(self, targets: Sequence[Target], *, namespace: str, troubled: Troubled) -> Plan:
+        troubled(ImageUnresolvable("the registry answered 429", retry_after=3600))
+        await asyncio.sleep(3600)
+        raise AssertionError
 
 
 async def started(run: Run, *, seconds: float) -> asyncio.Task[Verdict]:
@@ -49,6 +57,18 @@ async def test_target_that_cannot_be_resolved_ends_the_run_before_it_begins() ->
     status, verdict = await end_of(world.search())
 
     assert (verdict, status) == (Verdict(Reason.IMAGE_UNRESOLVABLE, "the image can't be resolved"), Status())
+
+
+async def test_registry_that_holds_a_run_up_is_told_meanwhile_and_in_the_end() -> None:
+    run = World(targets=HeldUp()).search()
+
+    going = await started(run, seconds=1)
+    meanwhile = run.snapshot()[1]
+    verdict = await going
+
+    assert meanwhile == Verdict(Reason.RUNNING, "trying again: the registry answered 429")
+    assert verdict.reason == Reason.IMAGE_UNRESOLVABLE
+    assert verdict.message.startswith("gave up after 300 s (spec.activeDeadlineSeconds): the registry answered 429")
 
 
 async def test_run_that_has_not_begun_says_so() -> None:
