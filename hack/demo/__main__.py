@@ -19,6 +19,7 @@ from hack.demo.keeping import STOP, in_background
 from hack.demo.stopwatch import Stopwatch, stopwatch
 from hack.installation import install, running_operator
 from hack.kubectl import Kubectl, KubectlError
+from tests.registry.real import RealRegistry
 from tests.simulator.control import Control, Simulation
 
 FAILURES = r'{range .status.failures[*]}{.hostname}{"\t"}{.reason}{"\t"}{.description}{"\n"}{end}'
@@ -55,10 +56,15 @@ class Demo:
         print("".join(f"  {line}\n" for line in output.splitlines()), end="", flush=True)
         return output
 
-    def run(self, kind: str, name: str, *, within: float) -> dict[str, Any]:
-        """Apply an example, wait until it has finished, and give its status."""
-        print(f"$ kubectl apply -f examples/{name}.yaml", flush=True)
-        self._kubectl.must("apply", "-f", world.example(name))
+    def run(self, kind: str, name: str, *, within: float, registry: RealRegistry | None = None) -> dict[str, Any]:
+        """Apply an example, wait until it has finished, and give its status. `registry` stands for the example's."""
+        manifest = world.example(name).read_text()
+        if registry is None:
+            print(f"$ kubectl apply -f examples/{name}.yaml", flush=True)
+        else:
+            print(f"$ sed s,{world.REGISTRY},{registry.origin}, examples/{name}.yaml | kubectl apply -f -", flush=True)
+            manifest = manifest.replace(world.REGISTRY, registry.origin)
+        self._kubectl.must("apply", "-f", "-", stdin=manifest)
         self.show("wait", f"{kind}/{name}", "--for=condition=Finished", "--timeout=60s")
         seconds = self._watch.seconds(name)
         check(f"{name}: finished {seconds:.2f} s after it was applied (at most {within:.0f} s)", holds=seconds < within)
@@ -96,6 +102,20 @@ class Demo:
         check("purge-model: counts are right", holds=counted == (having, world.PEERS + world.SEEDS - having))
         check("no peer has the model any more", holds=not self._dragonfly.holders(world.task_of("purge-model")))
 
+    def purge_image(self, registry: RealRegistry) -> None:
+        """Search for an image, and delete it but for what another image uses."""
+        self.tell(f"Which peers have this image? (Docker's registry at {registry.host} stands for the examples'.)")
+        world.pull_image(self._dragonfly)
+        status = self.run("tsearch", "image-search", within=2, registry=registry)
+        self.show("get", "tsearch", "image-search", "-o=jsonpath={.status.images[0].summary}")
+        having = (status["images"][0]["peersWithAll"], status["images"][0]["peersWithSome"])
+        check("image-search: all of it on three peers, some of it on one", holds=having == (len(world.IMAGE_ON), 1))
+        self.tell("Delete it, but keep what it shares with a good one:")
+        status = self.run("tdel", "image-deletion", within=3, registry=registry)
+        check("image-deletion: Deleted", holds=reason_of(status) == "Deleted")
+        left = [blob for blob in world.IMAGE.blobs if self._dragonfly.holders(blob.hex)]
+        check("the shared base layer alone is left", holds=left == [world.BASE])
+
     def delete_in_vain(self) -> None:
         """Delete where two peers fail, and show what is said of them."""
         self.tell(f"Delete the dataset, while {world.UNREACHABLE} is down and the disk of {world.BROKEN} is broken:")
@@ -132,6 +152,15 @@ def wait_for(log: Path, word: str, *, patience: float = 30.0) -> None:
         time.sleep(0.1)
 
 
+def start_registry(stack: ExitStack, folder: Path) -> RealRegistry | None:
+    """Start a registry; None, and a line that says how to have one, on a machine where there is none to start."""
+    try:
+        return stack.enter_context(world.registry(folder))
+    except ControlPlaneError as error:
+        print(f"the steps with images are left out: {error}", flush=True)
+        return None
+
+
 def demo(hold: Callable[[], None] | None) -> int:
     """Run everything, and give the exit code. `hold` is called at the end, with everything still running."""
     started = time.monotonic()
@@ -142,15 +171,20 @@ def demo(hold: Callable[[], None] | None) -> int:
             kubectl = Kubectl.as_admin(control_plane)
             install(kubectl)
             simulated = stack.enter_context(world.dragonfly())
-            schedulers = [f"--scheduler={address}" for address in simulated.scheduler_addresses]
+            settings = [f"--scheduler={address}" for address in simulated.scheduler_addresses]
+            registry = start_registry(stack, control_plane.directory / "registry")
+            if registry is not None:
+                settings.append(f"--registry-allowlist={registry.origin}")
             log = control_plane.directory / "operator.log"
-            stack.enter_context(running_operator(control_plane, schedulers, log=log))
+            stack.enter_context(running_operator(control_plane, settings, log=log))
             watch = stack.enter_context(stopwatch(kubectl, "tasksearches", "taskdeletions"))
             user = Demo(kubectl, simulated.control, watch, started)
             user.tell(f"{world.SCHEDULERS} schedulers, {world.PEERS} peers and {world.SEEDS} seed peers are up.")
             wait_for(control_plane.directory / "operator.log", "operator.started")
             user.search()
             user.delete()
+            if registry is not None:
+                user.purge_image(registry)
             user.delete_in_vain()
         except (DemoError, KubectlError, ControlPlaneError, TimeoutError) as error:
             print(f"\nThe demo failed: {error}", file=sys.stderr, flush=True)

@@ -156,7 +156,10 @@ def test_search_finds_blobs_by_digest_and_by_url(
         ["linux/amd64", "linux/arm64/v8"],
     )
     table = kubectl.must("get", "tasksearches", "image", "-o", "wide")
-    assert f"{registry.host}/team/app:1.0: 5 blobs for 2 platforms, 0.0 MiB; all on 1 peers, some on 1" in table
+    assert (
+        f"{registry.host}/team/app:1.0: 5 blobs for 2 platforms, 0.0 MiB; peers with all of it: 1, with some: 1"
+        in table
+    )
 
 
 def test_deletion_clears_the_image_under_every_id(

@@ -92,6 +92,13 @@ def test_what_is_allowed_passes(admin: Kubectl, kind: str, target: dict[str, Any
         ({"url": "https://models.example.com/team-a/..\\team-b/x"}, "no dot segments"),
         ({"url": "https://models.example.com/team-a/.\t./team-b/x"}, "no dot segments"),
         ({"imageManifestURL": "https://docker.io/v2/a/manifests/1"}, "is one of: registry.example.com:5000"),
+        (
+            {
+                "imageManifestURL": "https://registry.example.com:5000/v2/a/manifests/1",
+                "keepSharedWith": ["https://docker.io/v2/a/manifests/1"],
+            },
+            "is one of: registry.example.com:5000",
+        ),
         ({"contentForCalculatingTaskID": "x"}, "by url or imageManifestURL"),
     ],
 )

@@ -1,8 +1,8 @@
 """Manifest in, status out: whole objects under tests/data/golden, with what peers and schedulers answered in between.
 
 `answers.yaml` has for each peer what it answers to stats and deletions of a task, in order; the last of each stands.
-With `identity`, it answers so only about ids made by that rule, and has nothing else. To change what a status says,
-change `status.yaml` first.
+With `identity`, it answers so only about ids made by that rule, and has nothing else. `image` is what the registry says
+of an image: what it is made of, or why that can't be told. To change what a status says, change `status.yaml` first.
 """
 
 from __future__ import annotations
@@ -28,12 +28,15 @@ from dragonfly_task_operator.engine.model import (
     FailedStart,
     Host,
     HostType,
-    PlannedTask,
+    Image,
+    ImagePart,
+    Plan,
     Presence,
     TaskID,
     TaskMetadata,
 )
-from dragonfly_task_operator.errors import PeerError, PeerReason
+from dragonfly_task_operator.engine.ports import Troubled
+from dragonfly_task_operator.errors import ImageUnresolvable, PeerError, PeerReason
 from dragonfly_task_operator.kube.composing import compose
 from tests.unit.world import EPOCH, LoopClock, World
 
@@ -50,16 +53,26 @@ class ScriptedWorld(World):
         super().__init__(targets=self, **answers.get("schedulers", {}))
         self._answers: dict[str, dict[str, Any]] = answers["peers"]
         self._identities: dict[TaskID, str] = {}
+        self._image: Any = answers.get("image")
         self._metadata: dict[str, dict[str, Any]] = answers.get("metadata", {})
         self._given: defaultdict[tuple[str, TaskID, str], int] = defaultdict(int)
         for name, script in self._answers.items():
             peer = self.peer(name)
             peer.host = dataclasses.replace(peer.host, type=HostType(script.get("type", "normal")))
 
-    async def resolve(self, targets: Sequence[Target], *, namespace: str) -> tuple[PlannedTask, ...]:
-        tasks = await TargetResolver().resolve(targets, namespace=namespace)
-        self._identities = {task.id: task.identity for task in tasks}
-        return tasks
+    async def resolve(self, targets: Sequence[Target], *, namespace: str, troubled: Troubled) -> Plan:
+        plan = await TargetResolver(self).resolve(targets, namespace=namespace, troubled=troubled)
+        self._identities = {task.id: task.identity for task in plan.tasks}
+        return plan
+
+    async def read(self, target: Target, *, namespace: str, troubled: Troubled) -> Image:
+        if isinstance(self._image, str):
+            raise ImageUnresolvable(self._image)
+        parts = tuple(
+            ImagePart(**part | {"platforms": tuple(part["platforms"]), "urls": tuple(part["urls"])})
+            for part in self._image["parts"]
+        )
+        return Image(**self._image | {"platforms": tuple(self._image["platforms"]), "parts": parts})
 
     async def metadata(self, task: TaskID) -> TaskMetadata | None:
         known = self._metadata.get(self._identities[task])

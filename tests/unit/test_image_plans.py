@@ -159,7 +159,8 @@ async def test_peers_with_all_of_an_image_are_told_from_those_with_some() -> Non
         "foreignLayers": 1,
         "kept": 2,
         "summary": (
-            "registry.example.com/library/app:1.0: 2 blobs for 2 platforms, 2.0 MiB; all on 2 peers, some on 1"
+            "registry.example.com/library/app:1.0: 2 blobs for 2 platforms, 2.0 MiB;"
+            " peers with all of it: 2, with some: 1"
         ),
     }
 

@@ -174,7 +174,7 @@ def _describe_image(summary: ImageSummary) -> str:
     platforms = f" for {len(image.platforms)} platforms" if len(image.platforms) > 1 else ""
     return (
         f"{name}: {len(planned.blobs)} blobs{platforms}, {image.size / (1 << 20):.1f} MiB;"
-        f" all on {summary.peers_with_all} peers, some on {summary.peers_with_some}"
+        f" peers with all of it: {summary.peers_with_all}, with some: {summary.peers_with_some}"
     )
 
 
