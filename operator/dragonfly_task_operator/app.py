@@ -133,7 +133,8 @@ async def run(settings: Settings, *, stop: asyncio.Event | None = None) -> None:
             if not await lease.acquire(stop):
                 return
             await stack.enter_async_context(lease.kept(lost=stop))
-        await stack.enter_async_context(_background(watching.sweep_forever(reconciler, settings.namespace)))
+        sweeping = watching.sweep_forever(reconciler, settings.namespace, interval=settings.sweep_interval)
+        await stack.enter_async_context(_background(sweeping))
         log.info("operator.started version=%s clusters=%d", __version__, len(settings.all_clusters))
         await kopf.operator(
             registry=watching.make_registry(reconciler, configuration, watches=watches, on_stop=drain),

@@ -194,6 +194,8 @@ class Settings(BaseSettings):
     """Seconds for one request to a peer or a scheduler."""
     registry_allowlist: Annotated[tuple[RegistryPattern, ...], NoDecode, BeforeValidator(_comma_separated)] = ()
     """Registries and token servers that may be contacted. Empty: any on https, on a public or private address."""
+    sweep_interval: Annotated[Seconds, Field(ge=1, le=3600)] = 300.0
+    """Seconds between looks for objects that vanished without the watch saying so. Only in the file and environment."""
     log_format: Literal["text", "json"] = "text"
     leader_elect: bool = False
     """Act only while holding a lease, so that several replicas can run."""

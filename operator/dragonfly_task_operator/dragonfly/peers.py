@@ -34,6 +34,9 @@ from dragonfly_task_operator.protos_gen.dfdaemon_pb2 import (
 STAT = "/dfdaemon.v2.DfdaemonUpload/StatLocalTask"
 DELETE = "/dfdaemon.v2.DfdaemonUpload/DeleteTask"
 
+MAX_INT64 = (1 << 63) - 1
+"""The API server takes no larger number: it would refuse the whole status."""
+
 
 class GrpcPeers:
     """`engine.ports.Peers` over gRPC.
@@ -86,8 +89,8 @@ class GrpcPeers:
             Cached if answer.HasField("finished_at") else FailedStart if answer.HasField("failed_at") else Downloading
         )
         return kind(
-            content_length=answer.content_length if answer.HasField("content_length") else None,
-            piece_length=answer.piece_length if answer.HasField("piece_length") else None,
+            content_length=length(answer.content_length) if answer.HasField("content_length") else None,
+            piece_length=length(answer.piece_length) if answer.HasField("piece_length") else None,
             created_at=moment(answer.created_at) if answer.HasField("created_at") else None,
             updated_at=moment(answer.updated_at) if answer.HasField("updated_at") else None,
         )
@@ -133,3 +136,8 @@ def moment(timestamp: Timestamp) -> datetime | None:
         return datetime.fromtimestamp(timestamp.seconds, UTC)
     except (ValueError, OverflowError, OSError):
         return None
+
+
+def length(number: int) -> int | None:
+    """Read a length; None for one that no status can hold."""
+    return number if number <= MAX_INT64 else None

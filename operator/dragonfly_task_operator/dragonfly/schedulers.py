@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from dragonfly_task_operator.dragonfly.channels import ChannelPool, Endpoint
 from dragonfly_task_operator.dragonfly.discovery import Pods, Resolve, Services, resolve, scheduler_addresses
 from dragonfly_task_operator.dragonfly.memory import HostMemory
-from dragonfly_task_operator.dragonfly.peers import moment
+from dragonfly_task_operator.dragonfly.peers import MAX_INT64, length, moment
 from dragonfly_task_operator.dragonfly.rpc import RpcError, call
 from dragonfly_task_operator.dragonfly.tls import RotatingCredentials
 from dragonfly_task_operator.engine.model import Host, HostListing, HostType, TaskID, TaskMetadata
@@ -183,7 +183,7 @@ def _host(host: common_pb2.Host, cluster: str) -> Host:
         ip=host.ip,
         port=host.port,
         type=_HOST_TYPES.get(host.type, HostType.NORMAL),
-        scheduler_cluster_id=host.scheduler_cluster_id,
+        scheduler_cluster_id=min(host.scheduler_cluster_id, MAX_INT64),
         cluster=cluster,
     )
 
@@ -209,7 +209,7 @@ def _metadata(task: common_pb2.Task) -> TaskMetadata:
         application=task.application if task.HasField("application") else None,
         filtered_query_params=tuple(task.filtered_query_params),
         digest=task.digest if task.HasField("digest") else None,
-        content_length=task.content_length,
+        content_length=length(task.content_length),
         piece_count=task.piece_count,
         state=task.state,
         created_at=moment(task.created_at) if task.HasField("created_at") else None,

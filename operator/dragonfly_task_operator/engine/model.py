@@ -168,7 +168,7 @@ class TaskMetadata:
     application: str | None
     filtered_query_params: tuple[str, ...]
     digest: str | None
-    content_length: int
+    content_length: int | None
     piece_count: int
     state: str
     created_at: datetime | None

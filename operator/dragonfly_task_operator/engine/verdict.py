@@ -124,6 +124,11 @@ def _held_up(trouble: RunError) -> Verdict:
     return Verdict(Reason.RUNNING, cut(f"trying again: {redact(str(trouble))}", MAX_MESSAGE))
 
 
+def suspended(*, on_the_way: bool) -> Verdict:
+    """Say that a run waits for the user."""
+    return Verdict(Reason.SUSPENDED, f"{'suspended on the way' if on_the_way else 'not started'}: spec.suspend is true")
+
+
 def _deletes(spec: Spec) -> bool:
     return isinstance(spec, TaskDeletionSpec) and not spec.dry_run
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
@@ -24,11 +25,17 @@ Body = Mapping[str, Any]
 
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _PAGE = 500
-_STATUS_FIELDS = [str(field.alias) for field in Status.model_fields.values()]
+
+REQUEST_SECONDS = 30.0
+"""For one request: a server that has taken it and is silent must not hold a worker up for longer."""
 
 
 class ApiUnavailable(OperatorError):
     """The API server can't be reached, or can't serve just now. Try again later."""
+
+
+class WriteRefused(Exception):
+    """The API server takes no such object, now or later: a defect of the operator, or CRDs older than it."""
 
 
 class ObjectGone(OperatorError):
@@ -124,14 +131,14 @@ class Objects:
             the object with its new status.
 
         Raises:
-            ObjectGone, ApiUnavailable.
+            ObjectGone, ApiUnavailable, WriteRefused.
         """
         while True:
             await self._prove()
             patch = {
                 # Without it, a status could land on an object of the same name made since: a uid is not checked.
                 "metadata": {"resourceVersion": snapshot.resource_version},
-                "status": dict.fromkeys(_STATUS_FIELDS) | render(snapshot).to_json(),
+                "status": _merge_patch(snapshot.body.get("status") or {}, render(snapshot).to_json()),
             }
             ref = snapshot.ref
             try:
@@ -202,7 +209,8 @@ class Objects:
     @staticmethod
     async def _guarded(request: Any) -> Any:
         try:
-            return await request
+            async with asyncio.timeout(REQUEST_SECONDS):
+                return await request
         except ApiException as error:
             raise _mapped(error) from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -216,11 +224,16 @@ class _Conflict(OperatorError):
     """Somebody has written the object since it was read."""
 
 
-def _mapped(error: ApiException) -> OperatorError:
+_REFUSALS = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY})
+
+
+def _mapped(error: ApiException) -> Exception:
     if error.status == HTTPStatus.NOT_FOUND:
         return ObjectGone("the object is gone")
     if error.status == HTTPStatus.CONFLICT:
         return _Conflict("the object has changed")
+    if error.status in _REFUSALS:
+        return WriteRefused(f"the API server answered {error.status}: {message_of(error)}")
     return ApiUnavailable(f"the API server answered {error.status}: {message_of(error)}")
 
 
@@ -230,6 +243,15 @@ def message_of(error: ApiException) -> str:
         return str(json.loads(error.body or "{}").get("message") or error.reason)
     except (ValueError, AttributeError):
         return str(error.reason)
+
+
+def _merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """Make the merge patch that leaves nothing of `before`: a merge patch keeps whatever it does not name."""
+    patch: dict[str, Any] = dict.fromkeys(before.keys() - after.keys())
+    for name, value in after.items():
+        old = before.get(name)
+        patch[name] = _merge_patch(old, value) if isinstance(value, dict) and isinstance(old, dict) else value
+    return patch
 
 
 def _same_object(ref: Ref, body: Body) -> Snapshot:

@@ -19,7 +19,7 @@ from dragonfly_task_operator.api.specs import Spec
 from dragonfly_task_operator.api.status import Status
 from dragonfly_task_operator.engine.lifecycle import Acknowledge, Begin, Remove, Rest, Suspend, decide
 from dragonfly_task_operator.engine.run import Means
-from dragonfly_task_operator.engine.verdict import Verdict
+from dragonfly_task_operator.engine.verdict import suspended
 from dragonfly_task_operator.errors import OperatorError
 from dragonfly_task_operator.kube.composing import acknowledge, compose, fail
 from dragonfly_task_operator.kube.events import Recorder
@@ -143,7 +143,7 @@ class Reconciler:
             while entry.snapshot is not None:
                 entry.changed.clear()
                 try:
-                    until = await self._act(entry, entry.snapshot)
+                    until = await self._act_or_give_up(entry, entry.snapshot)
                 except Superseded:
                     continue
                 except ApiUnavailable as error:
@@ -156,30 +156,30 @@ class Reconciler:
                     entry.snapshot = None
         except ObjectGone:
             self._entries.pop(uid, None)
-        except Exception:  # the outermost frame of a worker: nothing can be let through, nobody would see it
-            log.exception("worker.broken uid=%s", uid)
-            if entry.snapshot is not None:
-                await self._give_up(entry, entry.snapshot)
         finally:
             entry.worker = None
+
+    async def _act_or_give_up(self, entry: _Entry, snapshot: Snapshot) -> datetime | None:
+        try:
+            return await self._act(entry, snapshot)
+        except (OperatorError, Superseded):
+            raise
+        except Exception:  # the outermost frame of a worker: nothing can be let through, nobody would see it
+            log.exception("worker.broken uid=%s", snapshot.ref.uid)
+            await self._give_up(entry, entry.snapshot or snapshot)
+            return None
 
     async def _give_up(self, entry: _Entry, snapshot: Snapshot) -> None:
         """Say on the object that the operator is at fault, so that nobody waits for it."""
         message = "the operator met an error that it does not know while it dealt with this object: see its log"
         now = self._means.clock.now().replace(microsecond=0)
-        entry.snapshot = None
-        with contextlib.suppress(OperatorError):
-            await self._objects.write_status(
-                snapshot,
-                lambda at: fail(
-                    at.status(),
-                    Reason.INTERNAL_ERROR,
-                    message,
-                    spec=_readable(at),
-                    generation=at.generation,
-                    now=now,
-                ),
-            )
+        await self._write(
+            entry,
+            snapshot,
+            lambda at: fail(
+                at.status(), Reason.INTERNAL_ERROR, message, spec=_readable(at), generation=at.generation, now=now
+            ),
+        )
 
     async def _act(self, entry: _Entry, snapshot: Snapshot) -> datetime | None:
         """Do the one thing that the object needs most. Returns when to look again: None for when it changes."""
@@ -213,7 +213,7 @@ class Reconciler:
                     lambda at: compose(
                         status,
                         kept,
-                        Verdict(Reason.SUSPENDED, "not started: spec.suspend is true"),
+                        suspended(on_the_way=kept.start_time is not None),
                         spec=spec,
                         generation=at.generation,
                         started=kept.start_time,

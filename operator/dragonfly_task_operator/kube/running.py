@@ -17,7 +17,7 @@ from dragonfly_task_operator.api.specs import Spec, run_key
 from dragonfly_task_operator.api.status import Status
 from dragonfly_task_operator.engine.lifecycle import Begin
 from dragonfly_task_operator.engine.run import Means, Run
-from dragonfly_task_operator.engine.verdict import Verdict
+from dragonfly_task_operator.engine.verdict import Verdict, suspended
 from dragonfly_task_operator.kube.composing import compose
 from dragonfly_task_operator.kube.events import Recorder
 from dragonfly_task_operator.kube.objects import ApiUnavailable, Objects, Snapshot, UnreadableSpec, age
@@ -71,7 +71,8 @@ class Running:
         )
         ref, clock = self.snapshot.ref, self.means.clock
         log.info("run.started object=%r uid=%s runKey=%s", str(ref), ref.uid, self.begin.key)
-        going_on = self.begin.started < clock.now() and self.snapshot.status().run_key == self.begin.key
+        before = self.snapshot.status()
+        going_on = before.run_key == self.begin.key and before.start_time is not None and not before.is_finished
         self.recorder.started(ref, "goes on with the run" if going_on else "began a run", clock.now())
         engine = asyncio.get_running_loop().create_task(run.execute())
         try:
@@ -106,12 +107,15 @@ class Running:
 
     async def _follow(self, run: Run, engine: asyncio.Task[Verdict]) -> Verdict:
         """Write progress until the engine comes to a verdict."""
-        pause = FIRST_STATUS
+        loop = asyncio.get_running_loop()
+        due = loop.time() + FIRST_STATUS
         written: tuple[Status, Verdict] | None = None
         while True:
-            changed = asyncio.get_running_loop().create_task(self.changed.wait())
+            changed = loop.create_task(self.changed.wait())
             try:
-                await asyncio.wait({engine, changed}, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(
+                    {engine, changed}, timeout=max(due - loop.time(), 0), return_when=asyncio.FIRST_COMPLETED
+                )
             finally:
                 await _stop(changed)
             if engine.done():
@@ -126,7 +130,7 @@ class Running:
                 with contextlib.suppress(ApiUnavailable):
                     await self._write(state[0], state[1])
                     written = state
-            pause = STATUS_INTERVAL
+            due = loop.time() + STATUS_INTERVAL
 
     def _verdict(self, engine: asyncio.Task[Verdict]) -> Verdict:
         error = engine.exception()
@@ -150,7 +154,7 @@ class Running:
         if spec.suspend:
             await _stop(engine)
             results, _ = run.snapshot()
-            await self._persist(lambda: self._write(results, Verdict(Reason.SUSPENDED, "suspended on the way")))
+            await self._persist(lambda: self._write(results, suspended(on_the_way=True)))
             raise Superseded
         self.spec = spec
         run.adopt(spec)
@@ -174,7 +178,7 @@ class Running:
 
     async def _write(self, results: Status, verdict: Verdict) -> None:
         def render(snapshot: Snapshot) -> Status:
-            if snapshot is not self.snapshot:
+            if self.see(snapshot):
                 self._check_still_wanted(snapshot)
             return compose(
                 snapshot.status(),

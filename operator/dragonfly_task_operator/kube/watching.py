@@ -25,7 +25,6 @@ from dragonfly_task_operator.kube.reconciler import Reconciler
 
 log = logging.getLogger(__name__)
 
-SWEEP_SECONDS = 300.0
 WATCH_SECONDS = 300
 
 
@@ -118,12 +117,14 @@ def make_settings() -> kopf.OperatorSettings:
     settings.watching.connect_timeout = 10
     settings.watching.chunk_size = 500
     settings.networking.request_timeout = 60
+    # Kopf's own grow to 21 s: an API server that is back would go unnoticed for so long.
+    settings.networking.error_backoffs = (1, 1, 2, 3, *(5,) * 100)
     return settings
 
 
-async def sweep_forever(reconciler: Reconciler, namespaces: Sequence[str]) -> None:
-    """Look for objects that vanished unseen, every few minutes."""
+async def sweep_forever(reconciler: Reconciler, namespaces: Sequence[str], *, interval: float) -> None:
+    """Look for objects that vanished unseen, every so many seconds."""
     while True:
-        await asyncio.sleep(SWEEP_SECONDS)
+        await asyncio.sleep(interval)
         with contextlib.suppress(ApiUnavailable):  # the next sweep is soon enough
             await reconciler.sweep(namespaces)
