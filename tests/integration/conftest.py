@@ -11,6 +11,7 @@ import pytest
 from hack.controlplane.server import ControlPlane
 from hack.installation import install, running_operator
 from hack.kubectl import Kubectl
+from tests.objects import Objects
 from tests.simulator.control import Control, Simulation, simulation
 
 Finished = Callable[[str, str], dict[str, Any]]
@@ -52,6 +53,11 @@ def operator(control_plane: ControlPlane, kubectl: Kubectl, simulator: Simulatio
     schedulers = [f"--scheduler={address}" for address in simulator.scheduler_addresses]
     with running_operator(control_plane, [*schedulers, "--rpc-timeout=1s"]):
         yield
+
+
+@pytest.fixture(scope="session")
+def objects(control_plane: ControlPlane) -> Objects:
+    return Objects(control_plane)
 
 
 @pytest.fixture

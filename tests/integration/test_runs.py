@@ -10,26 +10,13 @@ import pytest
 from dragonfly_task_operator.dragonfly.task_ids import content_candidates, url_candidates
 from hack.kubectl import Kubectl
 from tests.integration.conftest import Finished
+from tests.objects import manifest, succeeded
 from tests.simulator.control import Control
 
 pytestmark = [pytest.mark.controlplane, pytest.mark.usefixtures("operator")]
 
 URL = "https://models.example.com/llama.safetensors"
 TASK = url_candidates(URL)[0].task_id
-
-
-def manifest(kind: str, name: str, target: dict[str, Any], **spec: Any) -> dict[str, Any]:
-    return {
-        "apiVersion": "tasks.d7y.io/v1alpha1",
-        "kind": kind,
-        "metadata": {"name": name, "namespace": "default"},
-        "spec": {"targets": [target], **spec},
-    }
-
-
-def succeeded(status: dict[str, Any]) -> tuple[str, str]:
-    condition = next(c for c in status["conditions"] if c["type"] == "Succeeded")
-    return condition["status"], condition["reason"]
 
 
 @pytest.mark.parametrize(

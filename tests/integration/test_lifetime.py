@@ -1,0 +1,86 @@
+"""What becomes of objects by the clock, by other hands than their owner's, and by way of a backup."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from hack.kubectl import Kubectl
+from tests.objects import Objects, is_finished, is_running, manifest, succeeded
+from tests.simulator.control import Control
+
+pytestmark = [pytest.mark.controlplane, pytest.mark.usefixtures("operator")]
+
+TASK = "11fe" * 16
+
+
+def patch_status(kubectl: Kubectl, kind: str, name: str, **status: Any) -> None:
+    patch = json.dumps({"status": status})
+    kubectl.must("patch", kind, name, "--subresource=status", "--type=merge", "-p", patch)
+
+
+def test_object_is_removed_when_its_time_after_finishing_is_over(kubectl: Kubectl) -> None:
+    kubectl.apply(manifest("TaskSearch", "short-lived", {"taskID": TASK}, ttlSecondsAfterFinished=1))
+
+    done = kubectl("wait", "tsearch/short-lived", "--for=delete", "--timeout=20s")
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_search_is_repeated_when_its_result_is_older_than_the_refresh_interval(
+    kubectl: Kubectl, objects: Objects, world: Control
+) -> None:
+    kubectl.apply(manifest("TaskSearch", "fresh", {"taskID": TASK}, refreshIntervalSeconds=600))
+    objects.until("TaskSearch", "fresh", is_finished)
+    world.caches(TASK, on="n1")
+
+    # Instead of waiting for so long, the result is made as old as that.
+    long_ago = datetime.now(UTC) - timedelta(seconds=601)
+    patch_status(kubectl, "tsearch", "fresh", completionTime=long_ago.isoformat(timespec="seconds"))
+
+    status = objects.until("TaskSearch", "fresh", lambda status: succeeded(status)[1] == "Found")
+    assert [run["reason"] for run in status["history"]] == ["Found", "NotFound"]
+    assert [event["message"] for event in events(kubectl, "fresh") if event["reason"] == "Started"] == [
+        "began a run",
+        "began a run",
+    ]
+
+
+def events(kubectl: Kubectl, name: str) -> list[dict[str, Any]]:
+    listed = kubectl.must("get", "events", f"--field-selector=involvedObject.name={name}", "-o", "json")
+    return list(json.loads(listed)["items"])
+
+
+def test_status_that_somebody_else_patches_meanwhile_is_written_anew(
+    kubectl: Kubectl, objects: Objects, world: Control
+) -> None:
+    task = "11ff" * 16
+    world.caches(task, on="n1", state="downloading")
+    kubectl.apply(manifest("TaskDeletion", "meddled", {"taskID": task}))
+    objects.until("TaskDeletion", "meddled", is_running)
+    for number in range(10):
+        patch_status(kubectl, "tdel", "meddled", progress=f"{number}/999", runID="not-mine")
+
+    world.caches(task, on="n1")
+
+    status = objects.until("TaskDeletion", "meddled", is_finished)
+    assert (succeeded(status), status["progress"], "runID" in status) == (("True", "Deleted"), "11/11", False)
+
+
+def test_object_of_the_same_name_made_since_is_a_run_of_its_own(
+    kubectl: Kubectl, objects: Objects, world: Control
+) -> None:
+    task = "11fd" * 16
+    world.caches(task, on="n1", state="downloading")
+    kubectl.apply(manifest("TaskDeletion", "namesake", {"taskID": task}))
+    objects.until("TaskDeletion", "namesake", is_running)
+
+    other = manifest("TaskDeletion", "namesake", {"taskID": "11fc" * 16})
+    kubectl.must("replace", "--force", "-f", "-", stdin=json.dumps(other))
+
+    status = objects.until("TaskDeletion", "namesake", is_finished)
+    assert (succeeded(status), status["tasks"][0]["taskID"]) == (("True", "NothingToDelete"), "11fc" * 16)
+    assert [run["reason"] for run in status["history"]] == ["NothingToDelete"]
