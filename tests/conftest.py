@@ -1,8 +1,16 @@
-"""What holds for every test."""
+"""A real etcd and kube-apiserver for the session, with `deploy/` applied. Nothing starts until a test asks for it."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from hack.controlplane.server import ControlPlane
+from hack.installation import install
+from hack.kubectl import Kubectl
+from tests.objects import Objects
 
 
 def pytest_configure() -> None:
@@ -13,3 +21,22 @@ def pytest_configure() -> None:
     policy makes none.
     """
     asyncio.set_event_loop(None)
+
+
+@pytest.fixture(scope="session")
+def control_plane() -> Iterator[ControlPlane]:
+    with ControlPlane() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def kubectl(control_plane: ControlPlane) -> Kubectl:
+    """As admin, with `deploy/` applied."""
+    kubectl = Kubectl.as_admin(control_plane)
+    install(kubectl)
+    return kubectl
+
+
+@pytest.fixture(scope="session")
+def objects(control_plane: ControlPlane) -> Objects:
+    return Objects(control_plane)

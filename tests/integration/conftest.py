@@ -1,4 +1,4 @@
-"""A real etcd and kube-apiserver for the session, the CRDs in it, a simulated Dragonfly, and the operator."""
+"""A simulated Dragonfly for each module, and the operator on it."""
 
 from __future__ import annotations
 
@@ -9,26 +9,11 @@ from typing import Any
 import pytest
 
 from hack.controlplane.server import ControlPlane
-from hack.installation import install, running_operator
+from hack.installation import running_operator
 from hack.kubectl import Kubectl
-from tests.objects import Objects
 from tests.simulator.control import Control, Simulation, simulation
 
 Finished = Callable[[str, str], dict[str, Any]]
-
-
-@pytest.fixture(scope="session")
-def control_plane() -> Iterator[ControlPlane]:
-    with ControlPlane() as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
-def kubectl(control_plane: ControlPlane) -> Kubectl:
-    """As admin, with `deploy/` applied."""
-    kubectl = Kubectl.as_admin(control_plane)
-    install(kubectl)
-    return kubectl
 
 
 @pytest.fixture(scope="module")
@@ -53,11 +38,6 @@ def operator(control_plane: ControlPlane, kubectl: Kubectl, simulator: Simulatio
     schedulers = [f"--scheduler={address}" for address in simulator.scheduler_addresses]
     with running_operator(control_plane, [*schedulers, "--rpc-timeout=1s"]):
         yield
-
-
-@pytest.fixture(scope="session")
-def objects(control_plane: ControlPlane) -> Objects:
-    return Objects(control_plane)
 
 
 @pytest.fixture
