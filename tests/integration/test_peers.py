@@ -16,7 +16,7 @@ from hack.controlplane.server import ControlPlane
 from hack.installation import ROOT, running_operator
 from hack.kubectl import Kubectl
 from tests.integration.conftest import Finished
-from tests.integration.test_runs import manifest, succeeded
+from tests.objects import manifest, succeeded
 from tests.simulator.control import Control, Simulation, simulation
 from tests.simulator.tls.authority import Authority
 
