@@ -16,6 +16,7 @@ from dragonfly_task_operator.api.status import Status
 from dragonfly_task_operator.kube.events import Recorder
 from dragonfly_task_operator.kube.objects import ApiUnavailable, ObjectGone, Objects, Ref, Snapshot, WriteRefused
 from dragonfly_task_operator.kube.reconciler import Reconciler
+from dragonfly_task_operator.observability.metrics import Metrics
 from tests.unit.world import TASK, LoopClock, World, now
 
 pytestmark = pytest.mark.looptime
@@ -117,7 +118,7 @@ def api() -> ApiServer:
 
 @pytest.fixture
 def reconciler(clock: JumpingClock, world: World, api: ApiServer) -> Reconciler:
-    return Reconciler(means=replace(world.means(), clock=clock), objects=api, recorder=Silent())
+    return Reconciler(means=replace(world.means(), clock=clock), objects=api, recorder=Silent(), metrics=Metrics())
 
 
 def asked(world: World) -> int:
@@ -233,11 +234,11 @@ async def test_run_begun_by_an_operator_with_a_fast_clock_gets_no_more_than_its_
     clock.jumped = timedelta(days=1)
     reconciler.observe(TASK_DELETION, api.put(kind=TASK_DELETION, activeDeadlineSeconds=100))
     await asyncio.sleep(10)
-    await reconciler.aclose()
+    await reconciler.aclose(may_write=True)
 
-    after = Reconciler(means=world.means(), objects=api, recorder=Silent())
+    after = Reconciler(means=world.means(), objects=api, recorder=Silent(), metrics=Metrics())
     after.observe(TASK_DELETION, copy.deepcopy(api.bodies["one"]))
 
     await asyncio.sleep(102)
-    await after.aclose()
+    await after.aclose(may_write=True)
     assert api.status().reason == "DeadlineExceeded"
