@@ -25,8 +25,8 @@ from dragonfly_task_operator.dragonfly import tls
 from dragonfly_task_operator.dragonfly.channels import ChannelPool
 from dragonfly_task_operator.dragonfly.memory import HostMemory
 from dragonfly_task_operator.dragonfly.peers import GrpcPeers
+from dragonfly_task_operator.dragonfly.planning import TargetResolver
 from dragonfly_task_operator.dragonfly.schedulers import GrpcSchedulers
-from dragonfly_task_operator.dragonfly.targets import TargetResolver
 from dragonfly_task_operator.engine.run import Means
 from dragonfly_task_operator.errors import StartError
 from dragonfly_task_operator.kube import connection, watching

@@ -19,7 +19,7 @@ import yaml
 from dragonfly_task_operator.api.kinds import KINDS
 from dragonfly_task_operator.api.status import Status
 from dragonfly_task_operator.api.targets import Target
-from dragonfly_task_operator.dragonfly.targets import TargetResolver
+from dragonfly_task_operator.dragonfly.planning import TargetResolver
 from dragonfly_task_operator.engine.model import (
     ABSENT,
     Cached,

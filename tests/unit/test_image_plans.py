@@ -9,7 +9,7 @@ from typing import Any
 
 from dragonfly_task_operator.api.specs import TaskSearchSpec
 from dragonfly_task_operator.api.targets import Target
-from dragonfly_task_operator.dragonfly.targets import TargetResolver
+from dragonfly_task_operator.dragonfly.planning import TargetResolver
 from dragonfly_task_operator.dragonfly.task_ids import url_candidates
 from dragonfly_task_operator.engine.ledger import Cleared, Failed, Holds, Ledger, Outcome
 from dragonfly_task_operator.engine.model import ABSENT, Cached, Host, HostType, Image, ImagePart, Plan

@@ -1,39 +1,18 @@
-"""From the targets that a user wrote to the task ids that peers may know them by."""
+"""From a target that a user wrote to the task ids that peers may know it by.
+
+For `task-id` too, which answers at once: what a run needs besides is in `planning.py`.
+"""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from typing import Protocol
 
 from dragonfly_task_operator.api.targets import Target
 from dragonfly_task_operator.dragonfly.task_ids import (
     Candidate,
-    blob_digest_id,
     content_candidates,
-    manifest_digest_id,
     task_id_candidates,
     url_candidates,
 )
-from dragonfly_task_operator.engine.fanout import fan_out
-from dragonfly_task_operator.engine.model import Identity, Image, ImagePart, Plan, PlannedImage, PlannedTask
-from dragonfly_task_operator.engine.ports import Troubled
 from dragonfly_task_operator.errors import ImageUnresolvable
-
-IMAGES_AT_ONCE = 4
-"""Images of one object that registries are asked about at once."""
-
-
-class Images(Protocol):
-    """Tells what images are made of."""
-
-    async def read(self, target: Target, *, namespace: str, troubled: Troubled) -> Image:
-        """Tell what the image of a target is made of.
-
-        Raises:
-            InvalidTarget: its URL is none of a manifest.
-            ImageUnresolvable, RegistryDenied, SecretNotFound: it can't be told.
-        """
-        ...
 
 
 def candidates(target: Target) -> tuple[Candidate, ...]:
@@ -48,45 +27,15 @@ def candidates(target: Target) -> tuple[Candidate, ...]:
     if target.content_for_calculating_task_id is not None:
         return content_candidates(target.content_for_calculating_task_id)
     if target.url is not None:
-        return _url_candidates(target.url, target)
+        return candidates_of_url(target.url, target)
     raise ImageUnresolvable(
         f"the ids of the image {target.image_manifest_url} can't be told without its registry: apply a TaskSearch, or"
         " name its blobs by url"
     )
 
 
-class TargetResolver:
-    """`engine.ports.Targets`."""
-
-    def __init__(self, images: Images) -> None:
-        self._images = images
-
-    async def resolve(self, targets: Sequence[Target], *, namespace: str, troubled: Troubled) -> Plan:
-        """Give every id that any of the targets can have, each once. Raises as `candidates` and `Images.read` do."""
-        images: dict[int, Image] = {}
-
-        async def read(index: int) -> None:
-            images[index] = await self._images.read(targets[index], namespace=namespace, troubled=troubled)
-
-        wanted = [index for index, target in enumerate(targets) if target.image_manifest_url is not None]
-        await fan_out(wanted, read, at_once=IMAGES_AT_ONCE)
-        planned: dict[str, PlannedTask] = {}
-        planned_images: list[PlannedImage] = []
-        for index, target in enumerate(targets):
-            if index in images:
-                tasks, image = _plan_image(index, target, images[index])
-                planned_images.append(image)
-            else:
-                tasks = [
-                    _plan(index, target, candidate, subject=str(index), url=target.url)
-                    for candidate in candidates(target)
-                ]
-            for task in tasks:
-                planned.setdefault(task.id, task)
-        return Plan(tuple(planned.values()), tuple(planned_images))
-
-
-def _url_candidates(url: str, target: Target) -> tuple[Candidate, ...]:
+def candidates_of_url(url: str, target: Target) -> tuple[Candidate, ...]:
+    """Give every id that a URL can have with what a target says besides. Raises InvalidTarget."""
     return url_candidates(
         url,
         tag=target.tag or "",
@@ -94,49 +43,4 @@ def _url_candidates(url: str, target: Target) -> tuple[Candidate, ...]:
         revision=target.revision or "",
         piece_length=target.piece_length,
         filtered_query_params=target.filtered_query_params,
-    )
-
-
-def _plan_image(index: int, target: Target, image: Image) -> tuple[list[PlannedTask], PlannedImage]:
-    tasks: list[PlannedTask] = []
-    blobs: list[frozenset[str]] = []
-    for part in image.parts:
-        found = [
-            _plan(index, target, candidate, subject=f"{index} {part.digest}", url=url, part=part)
-            for candidate, url in _part_candidates(part, target)
-        ]
-        tasks += found
-        if not part.is_manifest:
-            blobs.append(frozenset(task.id for task in found))
-    return tasks, PlannedImage(index, target.image_manifest_url or "", image, tuple(blobs))
-
-
-def _part_candidates(part: ImagePart, target: Target) -> list[tuple[Candidate, str]]:
-    """Give every id that a part of an image can have, with a URL that leads to it, the digest's id first."""
-    by_digest = part.urls[0]
-    digest = (
-        Candidate(manifest_digest_id(by_digest), Identity.MANIFEST_DIGEST)
-        if part.is_manifest
-        else Candidate(blob_digest_id(by_digest), Identity.BLOB_DIGEST)
-    )
-    return [(digest, by_digest)] + [(candidate, url) for url in part.urls for candidate in _url_candidates(url, target)]
-
-
-def _plan(
-    index: int, target: Target, candidate: Candidate, *, subject: str, url: str | None, part: ImagePart | None = None
-) -> PlannedTask:
-    filtered = target.filtered_query_params
-    return PlannedTask(
-        id=candidate.task_id,
-        target=index,
-        identity=candidate.identity,
-        subject=subject,
-        url=url,
-        tag=target.tag,
-        application=target.application,
-        filtered_query_params=None if filtered is None else tuple(filtered),
-        piece_length=target.piece_length,
-        digest=part.digest if part else None,
-        media_type=part.media_type if part else None,
-        platform=",".join(part.platforms) or None if part else None,
     )
