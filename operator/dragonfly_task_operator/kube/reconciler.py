@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 RETRY_SECONDS = 2.0
 """After the API server could not be reached."""
 
-CHECKPOINT_SECONDS = 2.5
+CHECKPOINT_SECONDS = 1.5
 """For writing what is known when the operator stops."""
 
 
