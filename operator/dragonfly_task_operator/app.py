@@ -39,6 +39,7 @@ from dragonfly_task_operator.kube.secrets import NamespacedSecrets
 from dragonfly_task_operator.kube.services import EndpointSlices
 from dragonfly_task_operator.kube.watching import Watches
 from dragonfly_task_operator.observability.health import Heartbeat, endpoints
+from dragonfly_task_operator.observability.logs import fields
 from dragonfly_task_operator.observability.metrics import Metrics
 from dragonfly_task_operator.observability.serving import served
 from dragonfly_task_operator.oci.addresses import Gate
@@ -135,7 +136,7 @@ async def run(settings: Settings, *, stop: asyncio.Event | None = None) -> None:
             await stack.enter_async_context(lease.kept(lost=stop))
         sweeping = watching.sweep_forever(reconciler, settings.namespace, interval=settings.sweep_interval)
         await stack.enter_async_context(_background(sweeping))
-        log.info("operator.started version=%s clusters=%d", __version__, len(settings.all_clusters))
+        log.info("operator.started", extra=fields(version=__version__, clusters=len(settings.all_clusters)))
         await kopf.operator(
             registry=watching.make_registry(reconciler, configuration, watches=watches, on_stop=drain),
             settings=watching.make_settings(),

@@ -17,6 +17,7 @@ from typing import Literal, TypeAlias
 import grpc
 
 from dragonfly_task_operator.errors import SettingsError
+from dragonfly_task_operator.observability.logs import fields
 from dragonfly_task_operator.settings import ClusterSettings, TLSFiles
 
 log = logging.getLogger(__name__)
@@ -67,7 +68,7 @@ class RotatingCredentials:
             try:
                 self._follow()
             except SettingsError as error:
-                log.warning("tls.rotation_refused error=%r", f"{error}; the last good files stay in use")
+                log.warning("tls.rotation_refused", extra=fields(error=f"{error}; the last good files stay in use"))
         return self._current
 
     def _follow(self) -> None:
@@ -76,7 +77,7 @@ class RotatingCredentials:
             return
         self._stamp = stamp
         self._current = _load(self.files)
-        log.info("tls.rotated ca=%s cert=%s", self.files.ca, self.files.cert)
+        log.info("tls.rotated", extra=fields(ca=self.files.ca, cert=self.files.cert))
 
 
 def by_cluster(

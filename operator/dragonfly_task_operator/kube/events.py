@@ -16,6 +16,7 @@ from dragonfly_task_operator.api.conditions import Reason
 from dragonfly_task_operator.engine.ports import Mandate
 from dragonfly_task_operator.engine.verdict import Verdict
 from dragonfly_task_operator.kube.objects import Ref
+from dragonfly_task_operator.observability.logs import fields
 from dragonfly_task_operator.observability.redaction import cut
 
 log = logging.getLogger(__name__)
@@ -85,7 +86,9 @@ class Recorder:
             try:
                 await self._api.create_namespaced_event(ref.namespace, body)  # type: ignore[arg-type]
             except (ApiException, aiohttp.ClientError, TimeoutError, OSError) as error:
-                log.warning("event.lost object=%r reason=%s error=%r", str(ref), note.reason, str(error)[:200])
+                log.warning(
+                    "event.lost", extra=fields(object=ref, uid=ref.uid, reason=note.reason, error=str(error)[:200])
+                )
 
     async def aclose(self) -> None:
         """Wait for the Events that are being written, but not for long."""

@@ -22,6 +22,7 @@ import aiohttp
 from kubernetes.aio.client import ApiClient, ApiException, CoordinationV1Api, V1Lease
 
 from dragonfly_task_operator.errors import LeaseLost
+from dragonfly_task_operator.observability.logs import fields
 
 log = logging.getLogger(__name__)
 
@@ -97,11 +98,11 @@ class Lease:
 
     async def acquire(self, stop: asyncio.Event) -> bool:
         """Wait for the lease. Returns whether this process has it: not when it was told to stop first."""
-        log.info("lease.waiting lease=%s identity=%s", self, self._identity)
+        log.info("lease.waiting", extra=fields(lease=self, identity=self._identity))
         while not stop.is_set():
             await self._attempt()
             if self.is_proven:
-                log.info("lease.acquired lease=%s identity=%s", self, self._identity)
+                log.info("lease.acquired", extra=fields(lease=self, identity=self._identity))
                 return True
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), RETRY_SECONDS)
@@ -137,7 +138,7 @@ class Lease:
                 with self._noting():
                     async with asyncio.timeout(RETRY_SECONDS):
                         await self._write(self._seen.version, {"holderIdentity": "", "leaseDurationSeconds": 1})
-                    log.info("lease.released lease=%s", self)
+                    log.info("lease.released", extra=fields(lease=self))
 
     async def _hold(self) -> None:
         while not self._is_released:
@@ -224,7 +225,7 @@ class Lease:
         else:
             return
         if trouble != self._trouble:
-            log.warning("lease.unknown lease=%s error=%r", self, trouble[:300])
+            log.warning("lease.unknown", extra=fields(lease=self, error=trouble[:300]))
         self._trouble = trouble
 
 

@@ -34,6 +34,7 @@ from dragonfly_task_operator.kube.objects import (
     age,
 )
 from dragonfly_task_operator.kube.running import Running, Superseded
+from dragonfly_task_operator.observability.logs import fields
 from dragonfly_task_operator.observability.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -117,7 +118,7 @@ class Reconciler:
                 async for uid in self._objects.uids(kind, namespace):
                     there.add(uid)
         for uid in known - there:
-            log.info("object.vanished uid=%s", uid)
+            log.info("object.vanished", extra=fields(uid=uid))
             self.forget(uid)
 
     async def aclose(self, *, may_write: bool) -> None:
@@ -135,7 +136,7 @@ class Reconciler:
             for task in late:
                 task.cancel()
             failed = [task.exception() for task in done if task.exception() is not None]
-            log.info("stopping runs=%d checkpointed=%d", len(checkpoints), len(done) - len(failed))
+            log.info("operator.stopping", extra=fields(runs=len(checkpoints), checkpointed=len(done) - len(failed)))
 
     async def _work(self, uid: str, entry: _Entry) -> None:
         """Decide and act until the object is at rest. Ends without a trace when the object is gone."""
@@ -147,7 +148,7 @@ class Reconciler:
                 except Superseded:
                     continue
                 except ApiUnavailable as error:
-                    log.warning("object.delayed object=%r error=%r", str(entry.snapshot.ref), str(error)[:300])
+                    log.warning("object.delayed", extra=fields(object=entry.snapshot.ref, error=str(error)[:300]))
                     await _wait(entry.changed, RETRY_SECONDS)
                     continue
                 if until is not None:
@@ -165,7 +166,7 @@ class Reconciler:
         except (OperatorError, Superseded):
             raise
         except Exception:  # the outermost frame of a worker: nothing can be let through, nobody would see it
-            log.exception("worker.broken uid=%s", snapshot.ref.uid)
+            log.exception("worker.broken", extra=fields(object=snapshot.ref, uid=snapshot.ref.uid))
             await self._give_up(entry, entry.snapshot or snapshot)
             return None
 
@@ -226,7 +227,7 @@ class Reconciler:
                 await self._write(entry, snapshot, lambda at: acknowledge(at.status(), generation=at.generation))
                 return clock.now()
             case Remove():
-                log.info("object.expired object=%r", str(snapshot.ref))
+                log.info("object.expired", extra=fields(object=snapshot.ref, uid=snapshot.ref.uid))
                 await self._objects.delete(snapshot)
                 return None
             case Rest(until):

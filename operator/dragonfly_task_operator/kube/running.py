@@ -21,6 +21,7 @@ from dragonfly_task_operator.engine.verdict import Verdict, suspended
 from dragonfly_task_operator.kube.composing import compose
 from dragonfly_task_operator.kube.events import Recorder
 from dragonfly_task_operator.kube.objects import ApiUnavailable, Objects, Snapshot, UnreadableSpec, age
+from dragonfly_task_operator.observability.logs import fields
 from dragonfly_task_operator.observability.metrics import Metrics
 from dragonfly_task_operator.observability.redaction import redact
 
@@ -30,6 +31,8 @@ FIRST_STATUS = 0.5
 STATUS_INTERVAL = 1.0
 MAX_API_BACKOFF = 5.0
 """Seconds."""
+
+MAX_TASKS_LOGGED = 10
 
 
 class Superseded(Exception):
@@ -70,7 +73,7 @@ class Running:
             self.spec, self.snapshot.ref.namespace, self.means, self.begin.started, self.begin.carried
         )
         ref, clock = self.snapshot.ref, self.means.clock
-        log.info("run.started object=%r uid=%s runKey=%s", str(ref), ref.uid, self.begin.key)
+        log.info("run.started", extra=self._named())
         before = self.snapshot.status()
         going_on = before.run_key == self.begin.key and before.start_time is not None and not before.is_finished
         self.recorder.started(ref, "goes on with the run" if going_on else "began a run", clock.now())
@@ -84,15 +87,17 @@ class Running:
         peers = self.snapshot.status().peers
         total, seconds = peers.total if peers else 0, (clock.now() - self.begin.started).total_seconds()
         self.metrics.run_ended(kind=ref.kind.name, reason=verdict.reason, seconds=seconds, peers=total)
+        tasks = [task.task_id for task in self.snapshot.status().tasks or ()][:MAX_TASKS_LOGGED]
         log.info(
-            "run.finished object=%r uid=%s reason=%s peers=%s seconds=%.2f",
-            str(ref),
-            ref.uid,
-            verdict.reason,
-            total,
-            seconds,
+            "run.finished",
+            extra=self._named(reason=verdict.reason, peers=total, seconds=round(seconds, 2), tasks=tasks),
         )
         return self.snapshot
+
+    def _named(self, **more: object) -> dict[str, object]:
+        """Say whose run an event is about."""
+        ref = self.snapshot.ref
+        return fields(object=ref, uid=ref.uid, run=self.begin.key, **more)
 
     async def checkpoint(self) -> None:
         """Write what is known, once, after `execute` was cancelled: the operator is about to stop.
@@ -136,7 +141,7 @@ class Running:
         error = engine.exception()
         if error is None:
             return engine.result()
-        log.error("run.broken object=%r uid=%s", str(self.snapshot.ref), self.snapshot.ref.uid, exc_info=error)
+        log.error("run.broken", extra=self._named(), exc_info=error)
         return Verdict(
             Reason.INTERNAL_ERROR,
             f"the operator met an error that it does not know ({type(error).__name__}: {redact(str(error))[:200]});"
@@ -170,7 +175,7 @@ class Running:
             try:
                 await write()
             except ApiUnavailable as error:
-                log.warning("status.delayed object=%r error=%r", str(self.snapshot.ref), str(error)[:300])
+                log.warning("status.delayed", extra=self._named(error=str(error)[:300]))
                 await asyncio.sleep(backoff)
                 backoff = min(backoff * 2, MAX_API_BACKOFF)
             else:
