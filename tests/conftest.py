@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
 from hack.controlplane.server import ControlPlane
 from hack.installation import install
 from hack.kubectl import Kubectl
+from tests import planted
 from tests.objects import Objects
 
 
@@ -23,10 +24,20 @@ def pytest_configure() -> None:
     asyncio.set_event_loop(None)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail whatever printed the secret that tests plant: operators print here, too."""
+    report = yield
+    if any(planted.shows(text) for _, text in report.sections):
+        report.outcome, report.longrepr = "failed", "the secret of tests.planted was printed"
+    return report
+
+
 @pytest.fixture(scope="session")
 def control_plane() -> Iterator[ControlPlane]:
     with ControlPlane() as running:
         yield running
+        assert planted.leaks(running) == []
 
 
 @pytest.fixture(scope="session")

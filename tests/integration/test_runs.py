@@ -11,6 +11,7 @@ from dragonfly_task_operator.dragonfly.task_ids import content_candidates, url_c
 from hack.kubectl import Kubectl
 from tests.integration.conftest import Finished
 from tests.objects import manifest, succeeded
+from tests.planted import SECRET, SIGNED_URL
 from tests.simulator.control import Control
 
 pytestmark = [pytest.mark.controlplane, pytest.mark.usefixtures("operator")]
@@ -84,6 +85,21 @@ def test_peer_whose_deletion_errs_fails_the_run_with_its_own_words(
     (failure,) = status["failures"]
     assert (failure["hostname"], failure["reason"], failure["attempts"]) == ("n1", "Internal", 2)
     assert "disk on fire" in failure["description"]
+
+
+def test_no_secret_of_a_url_is_shown_even_where_a_peer_quotes_it(
+    kubectl: Kubectl, world: Control, finished: Finished
+) -> None:
+    task = url_candidates(SIGNED_URL)[0].task_id
+    world.caches(task, on="n1,n2", url=SIGNED_URL)
+    world.fails("fails", "delete", on="n1", code="INTERNAL", details=f"cannot remove {SIGNED_URL}")
+    world.fails("fails", "stat", on="n3", code="INTERNAL", details=f"cannot read {SIGNED_URL}")
+
+    kubectl.apply(manifest("TaskDeletion", "signed", {"url": SIGNED_URL}, backoffLimit=0))
+
+    told = json.dumps(finished("tdel", "signed")) + kubectl.must("describe", "tdel", "signed").partition("Status:")[2]
+    assert "X-Amz-Signature=REDACTED" in told
+    assert SECRET not in told
 
 
 def test_image_target_ends_with_its_reason(kubectl: Kubectl, finished: Finished) -> None:
