@@ -22,16 +22,14 @@ def shows(text: str) -> bool:
 
 def leaks(control_plane: ControlPlane) -> list[str]:
     """Every status and Event that shows the secret."""
-    items = [item for plural in PLURALS.values() for item in _items(control_plane, f"/apis/{API_VERSION}/{plural}")]
-    return [
+    shown = [
         f"status of {item['kind']} {item['metadata']['name']}"
-        for item in items
+        for plural in PLURALS.values()
+        for item in _items(control_plane, f"/apis/{API_VERSION}/{plural}")
         if shows(json.dumps(item.get("status")))
-    ] + [
-        f"event {event['metadata']['name']}"
-        for event in _items(control_plane, "/api/v1/events")
-        if shows(json.dumps(event))
     ]
+    events = _items(control_plane, "/api/v1/events")
+    return shown + [f"event {event['metadata']['name']}" for event in events if shows(json.dumps(event))]
 
 
 def _items(control_plane: ControlPlane, path: str) -> list[dict[str, Any]]:
