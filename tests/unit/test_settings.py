@@ -73,3 +73,22 @@ def test_bad_setting_of_a_cluster_is_named(tmp_path: Path, more: str, words: str
 def test_every_setting_is_documented(model: type[BaseModel]) -> None:
     text = DOCUMENTATION.read_text()
     assert [name for name in model.model_fields if f"`{camel(name)}`" not in text] == []
+
+
+def test_registries_are_given_in_the_file_in_the_environment_or_by_flags(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("scheduler: [s:8002]\nregistryAllowlist: [file.example.com]\n")
+
+    in_file = load({}, config=config).registry_allowlist
+    monkeypatch.setenv("DRAGONFLY_TASK_OPERATOR_REGISTRY_ALLOWLIST", "one.example.com,http://two.example.com:5000")
+    in_environment = load({}, config=config).registry_allowlist
+    by_flags = load({"registry_allowlist": ("*.Flag.example.com", "[::1]:5000")}, config=config).registry_allowlist
+
+    assert [entry.host for entry in in_file] == ["file.example.com"]
+    assert [(entry.host, entry.port, entry.plain_http) for entry in in_environment] == [
+        ("one.example.com", None, False),
+        ("two.example.com", 5000, True),
+    ]
+    assert [(entry.host, entry.port) for entry in by_flags] == [("*.flag.example.com", None), ("[::1]", 5000)]

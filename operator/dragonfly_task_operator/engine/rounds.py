@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from dragonfly_task_operator.engine.fanout import TASKS_AT_ONCE, fan_out
-from dragonfly_task_operator.engine.ledger import Ledger, Outcome
+from dragonfly_task_operator.engine.ledger import Failed, Ledger, Outcome
 from dragonfly_task_operator.engine.model import Host, HostID, PlannedTask, TaskID
 from dragonfly_task_operator.engine.ports import Clock, Peers, Schedulers
 from dragonfly_task_operator.errors import NoPeersKnown, NoSchedulerReachable, RunError
@@ -107,13 +107,25 @@ class Rounds:
         return {host: list(ids) for host in hosts}
 
     async def hold(self, pairs: dict[HostID, list[TaskID]], ask: Ask) -> None:
-        """Ask these peers about these tasks and note what they answer."""
+        """Ask these peers about these tasks and note what they answer.
+
+        A peer that has answered nothing yet and can't be asked about one task is not asked about those that have not
+        been sent off: an image has hundreds, each of which would wait as long in vain.
+        """
 
         async def visit(item: tuple[HostID, Sequence[TaskID]]) -> None:
             host = self.ledger.hosts[item[0]]
+            answers = False
+            dead: Failed | None = None
 
             async def ask_one(task: TaskID) -> None:
-                self.ledger.record(task, host.id, await ask(host, task))
+                nonlocal answers, dead
+                outcome = dead or await ask(host, task)
+                if isinstance(outcome, Failed) and outcome.could_not_be_asked:
+                    dead = None if answers else outcome
+                else:
+                    answers, dead = True, None
+                self.ledger.record(task, host.id, outcome)
 
             await fan_out(item[1], ask_one, at_once=TASKS_AT_ONCE)
 
