@@ -21,7 +21,8 @@ from hack.kubectl import Kubectl
 from hack.registry import find
 from tests.integration.conftest import Finished
 from tests.registry.image import Image, multi_platform
-from tests.registry.real import PASSWORD, USER, RealRegistry, real_registry
+from tests.registry.login import PASSWORD, USER
+from tests.registry.real import RealRegistry, real_registry
 from tests.simulator.control import Control, Simulation
 
 pytestmark = [pytest.mark.controlplane, pytest.mark.usefixtures("operator")]

@@ -18,8 +18,8 @@ from hack.controlplane.ports import free_port
 from hack.controlplane.processes import end, spawn
 from hack.registry import find
 from tests.registry.image import Image
+from tests.registry.login import PASSWORD, USER
 
-USER, PASSWORD = "alice", "pl4nted-p4ssword"
 _HTPASSWD = f"{USER}:$2b$05$abcdefghijklmnopqrstuusZOrpeeR44HFdy9XZYJJfG3Cer.8VNe\n"
 _READY_SECONDS = 20.0
 

@@ -72,3 +72,29 @@ class ScriptedRegistry:
             self.content[f"/v2/{name}/manifests/{each.digest}"] = each
         for each in blobs:
             self.content[f"/v2/{name}/blobs/{each.digest}"] = each
+
+    def redirects(self, location: str) -> None:
+        """Send whoever comes elsewhere."""
+
+        async def intercept(request: web.Request) -> web.Response:
+            return web.Response(status=307, headers={"Location": location})
+
+        self.intercept = intercept
+
+    def asks_for_a_token(self, realm: str) -> None:
+        """Want the token of `gives_tokens`, to be had from there."""
+
+        async def intercept(request: web.Request) -> web.Response | None:
+            if request.headers.get("Authorization") == "Bearer t0ken":
+                return None
+            return web.Response(status=401, headers={"WWW-Authenticate": f'Bearer realm="{realm}",service="s"'})
+
+        self.intercept = intercept
+
+    def gives_tokens(self) -> None:
+        """Be a token server, for everybody."""
+
+        async def intercept(request: web.Request) -> web.Response:
+            return web.json_response({"access_token": "t0ken"})
+
+        self.intercept = intercept

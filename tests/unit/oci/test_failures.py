@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -19,29 +18,6 @@ from tests.registry import image as make
 from tests.registry.image import Content, Image, multi_platform
 from tests.registry.reading import Reader
 from tests.registry.scripted import ScriptedRegistry
-
-
-@pytest.fixture
-async def registry() -> AsyncIterator[ScriptedRegistry]:
-    async with ScriptedRegistry() as running:
-        yield running
-
-
-@pytest.fixture
-def read(registry: ScriptedRegistry) -> Reader:
-    return Reader(allow=(f"http://{registry.host}",))
-
-
-@pytest.fixture(autouse=True)
-def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses before attempts, which take no time here."""
-    pauses: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        pauses.append(seconds)
-
-    monkeypatch.setattr(retrying, "sleep", sleep)
-    return pauses
 
 
 def answers(registry: ScriptedRegistry, status: int, *, times: int = 1000, **headers: str) -> None:

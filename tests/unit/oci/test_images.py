@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from dragonfly_task_operator.engine.model import Image as Found
@@ -12,17 +10,6 @@ from tests.registry import image as make
 from tests.registry.image import Content, Image, multi_platform
 from tests.registry.reading import Reader
 from tests.registry.scripted import ScriptedRegistry
-
-
-@pytest.fixture
-async def registry() -> AsyncIterator[ScriptedRegistry]:
-    async with ScriptedRegistry() as running:
-        yield running
-
-
-@pytest.fixture
-def read(registry: ScriptedRegistry) -> Reader:
-    return Reader(allow=(f"http://{registry.host}",))
 
 
 def digests(found: Found, *, manifests: bool = False) -> set[str]:

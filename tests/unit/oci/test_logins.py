@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 
 import pytest
 from aiohttp import web
@@ -12,27 +10,15 @@ from aiohttp import web
 from dragonfly_task_operator.errors import RegistryDenied, SecretNotFound
 from dragonfly_task_operator.oci.credentials import Keyring, read_pull_secret
 from tests.registry.image import multi_platform
+from tests.registry.login import BASIC, BASIC_AUTH, PASSWORD, auth, docker_config
 from tests.registry.reading import Reader
 from tests.registry.scripted import ScriptedRegistry
 
-PASSWORD = "pl4nted-p4ssword"
-BASIC = f"Basic {base64.b64encode(f'alice:{PASSWORD}'.encode()).decode()}"
-BASIC_AUTH = {"username": b"alice", "password": PASSWORD.encode()}
-
-
-def docker_config(**auths: object) -> dict[str, bytes]:
-    return {".dockerconfigjson": json.dumps({"auths": auths}).encode()}
-
-
-def auth(username: str = "alice", password: str = PASSWORD) -> dict[str, str]:
-    return {"auth": base64.b64encode(f"{username}:{password}".encode()).decode()}
-
 
 @pytest.fixture
-async def registry() -> AsyncIterator[ScriptedRegistry]:
-    async with ScriptedRegistry() as running:
-        running.holds(multi_platform())
-        yield running
+def registry(registry: ScriptedRegistry) -> ScriptedRegistry:
+    registry.holds(multi_platform())
+    return registry
 
 
 def wants_basic(registry: ScriptedRegistry) -> None:
