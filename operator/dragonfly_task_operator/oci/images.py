@@ -28,7 +28,7 @@ AT_ONCE = 8
 
 
 class RegistryImages:
-    """`dragonfly.targets.Images` from registries."""
+    """`dragonfly.planning.Images` from registries."""
 
     def __init__(self, *, gate: Gate, secrets: Secrets) -> None:
         self._gate = gate
