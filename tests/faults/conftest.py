@@ -1,0 +1,43 @@
+"""A stage for each module: its simulator, its operator, and objects that go when it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hack.controlplane.server import ControlPlane
+from hack.kubectl import Kubectl
+from tests.faults.stage import Stage
+from tests.simulator.control import Control, simulation
+
+
+@pytest.fixture(scope="module")
+def peers() -> int:
+    """How many peers there are; modules may say otherwise."""
+    return 8
+
+
+@pytest.fixture(scope="module")
+def stage(
+    control_plane: ControlPlane, kubectl: Kubectl, peers: int, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stage]:
+    log: Path = tmp_path_factory.mktemp("operator") / "operator.log"
+    with simulation(schedulers=3, peers=peers) as running:
+        stage = Stage(control_plane, kubectl, running, log=log, options=["--rpc-timeout=500ms"])
+        stage.start_operator()
+        try:
+            yield stage
+        finally:
+            stage.close()
+            kubectl.must("delete", "tasksearches,taskdeletions", "--all", "--wait=false")
+
+
+@pytest.fixture
+def world(stage: Stage) -> Iterator[Control]:
+    """The simulated Dragonfly, put right after each test."""
+    yield stage.world
+    stage.world.recovers()
+    stage.world.comes_back("everything")
+    stage.world.announce()

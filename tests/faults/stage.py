@@ -1,0 +1,135 @@
+"""Where the faults happen: a control plane, a simulated Dragonfly, and one operator that may be killed.
+
+Objects are applied many at once and each has tasks of its own, so that what is true of a task is the business of one
+object, and many cases share the time that they wait.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Iterable, Sequence
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from hack.controlplane.errors import ControlPlaneError
+from hack.controlplane.server import ControlPlane
+from hack.installation import start_operator, stop_operator
+from hack.kubectl import Kubectl
+from tests.faults import invariants
+from tests.objects import PLURALS, Objects, is_finished, manifest
+from tests.simulator.control import Control, Simulation
+
+_NAMES = count(1)
+_POLL_SECONDS = 0.1
+
+
+class Stage:
+    """One simulator and one operator, and all that is asked of them."""
+
+    def __init__(
+        self,
+        control_plane: ControlPlane,
+        kubectl: Kubectl,
+        simulation: Simulation,
+        *,
+        log: Path,
+        options: Sequence[str],
+    ) -> None:
+        self.control_plane = control_plane
+        self.objects = Objects(control_plane)
+        self.world: Control = simulation.control
+        self._kubectl = kubectl
+        self._log = log
+        self._arguments = [*(f"--scheduler={each}" for each in simulation.scheduler_addresses), *options]
+        self._deletable: set[str] = set()
+        self._operator: subprocess.Popen[bytes] | None = None
+
+    # The operator
+
+    def start_operator(self) -> None:
+        assert self._operator is None
+        self._operator = start_operator(self.control_plane, self._arguments, log=self._log)
+
+    def kill_operator(self) -> None:
+        """As the kernel does when memory is short: kill -9."""
+        assert self._operator is not None
+        self._operator.send_signal(signal.SIGKILL)
+        self._operator.wait()
+        self._operator = None
+
+    def close(self) -> None:
+        if self._operator is not None:
+            stop_operator(self._operator)
+
+    # What users ask for
+
+    def new(self, kind: str, *, what: str = "case", **spec: Any) -> dict[str, Any]:
+        """Make a manifest with a name and a task of its own; nothing is applied yet."""
+        number = next(_NAMES)
+        task = f"fa{number:062x}"
+        if kind == "TaskDeletion" and not spec.get("dryRun"):
+            self._deletable.add(task)
+        return manifest(kind, f"{what}-{number}", {"taskID": task}, **spec)
+
+    def may_delete(self, task: str) -> None:
+        self._deletable.add(task)
+
+    def create(self, bodies: Iterable[dict[str, Any]]) -> None:
+        """All in one call, and without kubectl's annotation."""
+        listed = {"apiVersion": "v1", "kind": "List", "items": list(bodies)}
+        self._kubectl.must("create", "-f", "-", stdin=json.dumps(listed))
+
+    def patch(self, kind: str, name: str, **spec: Any) -> None:
+        self._kubectl.must("patch", kind, name, "--type=merge", "-p", json.dumps({"spec": spec}))
+
+    def delete(self, kind: str, name: str) -> None:
+        self._kubectl.must("delete", kind, name, "--wait=false")
+
+    # What becomes of it
+
+    def bodies(self) -> dict[str, dict[str, Any]]:
+        """Every object that there is, by name."""
+        return {body["metadata"]["name"]: body for kind in PLURALS for body in self.objects.all(kind)}
+
+    def finish(self, bodies: Iterable[dict[str, Any]], *, seconds: float) -> None:
+        """Wait until these are finished; those that are not in time are what `violations` tells of."""
+        names = {body["metadata"]["name"] for body in bodies}
+        give_up = time.monotonic() + seconds
+        while time.monotonic() < give_up:
+            there = self.bodies()
+            names = {name for name in names if name in there and not is_finished(there[name]["status"])}
+            if not names:
+                return
+            time.sleep(_POLL_SECONDS)
+
+    def violations(self, bodies: Iterable[dict[str, Any]], *, slack: float = invariants.SLACK_SECONDS) -> list[str]:
+        """What is wrong with these."""
+        found = []
+        for applied in bodies:
+            body = self.objects.get(applied["kind"], applied["metadata"]["name"])
+            holders = set().union(*(self.world.holders(target["taskID"]) for target in body["spec"]["targets"]))
+            found += invariants.of_object(body, holders=holders, slack=slack)
+            found += self._refusal(body)
+        return found
+
+    def wrong_deletions(self) -> list[str]:
+        """What peers were asked to delete although nobody had asked for it."""
+        return invariants.of_deletions(self.world.delete_requests(), deletable=self._deletable)
+
+    def _refusal(self, body: dict[str, Any]) -> list[str]:
+        """Whether the API server, asked strictly, would refuse the status that it holds."""
+        name = body["metadata"]["name"]
+        path = f"{self.objects.path(body['kind'], name)}/status?dryRun=All&fieldValidation=Strict"
+        try:
+            self.control_plane.request("PUT", path, body)
+        except ControlPlaneError as refusal:
+            return [f"{name} has a status that its CRD does not allow: {refusal}"]
+        return []
+
+
+def task_of(body: dict[str, Any]) -> str:
+    return str(body["spec"]["targets"][0]["taskID"])
