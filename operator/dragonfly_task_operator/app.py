@@ -192,9 +192,16 @@ async def _require_crds(client: ApiClient, configuration: Configuration) -> None
         )
 
 
+def _report(task: asyncio.Task[None]) -> None:
+    """Log how work ended that should not have: nobody else would see it."""
+    if not task.cancelled() and task.exception() is not None:
+        log.error("background.broken task=%s", task.get_name(), exc_info=task.exception())
+
+
 @asynccontextmanager
 async def _background(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
     task = asyncio.get_running_loop().create_task(work)
+    task.add_done_callback(_report)
     try:
         yield
     finally:

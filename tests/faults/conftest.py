@@ -30,7 +30,7 @@ def stage(
         try:
             yield stage
         finally:
-            stage.close()
+            stage.stop_operator()
             kubectl.must("delete", "tasksearches,taskdeletions", "--all", "--wait=false")
 
 

@@ -7,15 +7,16 @@ object, and many cases share the time that they wait.
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from hack.controlplane.errors import ControlPlaneError
+from hack.controlplane.processes import end
 from hack.controlplane.server import ControlPlane
 from hack.installation import start_operator, stop_operator
 from hack.kubectl import Kubectl
@@ -38,12 +39,14 @@ class Stage:
         *,
         log: Path,
         options: Sequence[str],
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.control_plane = control_plane
         self.objects = Objects(control_plane)
         self.world: Control = simulation.control
         self._kubectl = kubectl
-        self._log = log
+        self.log = log
+        self._environment = environment
         self._arguments = [*(f"--scheduler={each}" for each in simulation.scheduler_addresses), *options]
         self._deletable: set[str] = set()
         self._operator: subprocess.Popen[bytes] | None = None
@@ -52,18 +55,20 @@ class Stage:
 
     def start_operator(self) -> None:
         assert self._operator is None
-        self._operator = start_operator(self.control_plane, self._arguments, log=self._log)
+        self._operator = start_operator(
+            self.control_plane, self._arguments, log=self.log, environment=self._environment
+        )
 
     def kill_operator(self) -> None:
         """As the kernel does when memory is short: kill -9."""
         assert self._operator is not None
-        self._operator.send_signal(signal.SIGKILL)
-        self._operator.wait()
+        end(self._operator, kill=True)
         self._operator = None
 
-    def close(self) -> None:
+    def stop_operator(self) -> None:
         if self._operator is not None:
             stop_operator(self._operator)
+            self._operator = None
 
     # What users ask for
 
@@ -88,6 +93,26 @@ class Stage:
 
     def delete(self, kind: str, name: str) -> None:
         self._kubectl.must("delete", kind, name, "--wait=false")
+
+    @contextmanager
+    def writes(self, body: dict[str, Any]) -> Iterator[Iterator[dict[str, Any]]]:
+        """Create an object and watch it: gives the status of each write, none left out, up to the last of a run."""
+        path = self.objects.path(body["kind"])
+        created = self.control_plane.request("POST", path, body)["metadata"]
+        query = f"watch=1&resourceVersion={created['resourceVersion']}&fieldSelector=metadata.name={created['name']}"
+        command = [
+            str(self._kubectl.binary),
+            f"--kubeconfig={self._kubectl.kubeconfig}",
+            "get",
+            "--raw",
+            f"{path}?{query}",
+        ]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as watch:
+            assert watch.stdout is not None
+            try:
+                yield _until_finished(json.loads(line)["object"]["status"] for line in watch.stdout)
+            finally:
+                watch.kill()
 
     # What becomes of it
 
@@ -129,6 +154,13 @@ class Stage:
         except ControlPlaneError as refusal:
             return [f"{name} has a status that its CRD does not allow: {refusal}"]
         return []
+
+
+def _until_finished(statuses: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for status in statuses:
+        yield status
+        if is_finished(status):
+            return
 
 
 def task_of(body: dict[str, Any]) -> str:

@@ -27,7 +27,7 @@ def run(stage: Stage, world: Control) -> list[str]:
     """Search and delete under the fault that is set; gives what is wrong then. Runs that can't begin end after 2 s."""
     bodies = [
         stage.new("TaskSearch", activeDeadlineSeconds=2),
-        stage.new("TaskDeletion", activeDeadlineSeconds=4, backoffLimit=1),
+        stage.new("TaskDeletion", activeDeadlineSeconds=2, backoffLimit=1),
     ]
     for body in bodies:
         world.caches(task_of(body), on="n1,n3,n5")

@@ -196,7 +196,7 @@ class Objects:
                     GROUP, VERSION, kind.plural, limit=_PAGE, _continue=token, _headers=_METADATA_HEADERS
                 )
             )
-            for item in listing["items"]:
+            for item in listing["items"] or ():  # null where there are none, in this form
                 yield item["metadata"]["uid"]
             token = listing["metadata"].get("continue")
             if not token:
