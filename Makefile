@@ -7,7 +7,7 @@ LOCK = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-has
 	--no-emit-index-url --no-emit-find-links --no-config
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-real bench dragonfly-client lint types generate lock controlplane
+.PHONY: help venv demo test test-faults test-faults-long test-real bench dragonfly-client lint types generate lock controlplane
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -27,7 +27,13 @@ demo: controlplane ## search and delete on a simulated cluster, end to end, in a
 	@$(BIN)/python -m hack.demo $(if $(KEEP),--keep)
 
 test: controlplane ## unit and integration tests, the latter on a real API server and the simulated Dragonfly
-	$(BIN)/pytest --cov --cov-report=term:skip-covered
+	$(BIN)/pytest --ignore=tests/faults --cov --cov-report=term:skip-covered
+
+test-faults: controlplane ## whatever can go wrong with peers, schedulers, the API server and the operator, against what must hold
+	$(BIN)/pytest tests/faults --hypothesis-profile=faults
+
+test-faults-long: controlplane ## random days for an hour or so: users' actions and faults in any order, new ones every time
+	$(BIN)/pytest tests/faults/test_random_days.py --hypothesis-profile=faults-long
 
 test-real: ## conformance and end-to-end tests on Dragonfly's own programs, in the folder that DRAGONFLY_BIN_DIR names
 ifdef DRAGONFLY_BIN_DIR

@@ -4,13 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, Phase, settings
 
 from hack.controlplane.server import ControlPlane
 from hack.kubectl import Kubectl
 from tests.faults.stage import Stage
 from tests.simulator.control import Control, simulation
+
+_PATIENT: dict[str, Any] = {"deadline": None, "suppress_health_check": list(HealthCheck)}
+
+# A run of a machine takes seconds: one that fails is shown as it was found, and not made smaller, where time is short.
+settings.register_profile(
+    "faults",
+    max_examples=4,
+    stateful_step_count=12,
+    derandomize=True,
+    database=None,
+    phases=[Phase.generate],
+    **_PATIENT,
+)
+settings.register_profile("faults-long", max_examples=200, stateful_step_count=40, **_PATIENT)
 
 
 @pytest.fixture(scope="module")
