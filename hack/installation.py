@@ -23,9 +23,10 @@ STOP_SECONDS = 15.0
 
 
 def install(kubectl: Kubectl) -> None:
-    """Apply `deploy/` and wait for its kinds. Raises KubectlError."""
+    """Apply `deploy/` and wait until its kinds are served. Raises KubectlError."""
     kubectl.must("apply", "-k", ROOT / "deploy")
     kubectl.must("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+    kubectl.must("get", "dragonfly-tasks")  # which it tries again while the API server sets up their storage
 
 
 def start_operator(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import note
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, rule, run_state_machine_as_test
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, precondition, rule, run_state_machine_as_test
 
 from tests.faults.stage import Stage, task_of
 from tests.objects import PLURALS
@@ -43,6 +43,7 @@ class RandomDays(RuleBasedStateMachine):
         self.stage = stage
         self.there: dict[str, dict[str, Any]] = {}
         self.edits = 0
+        self.kills = 0
 
     @rule(target=bodies, on=WHO, dry_run=st.booleans(), unreachable=st.sampled_from(["Fail", "Ignore"]))
     def deletion(self, *, on: str, dry_run: bool, unreachable: str) -> dict[str, Any]:
@@ -96,8 +97,10 @@ class RandomDays(RuleBasedStateMachine):
         self.stage.world.restarts()
         self.stage.world.announce()
 
+    @precondition(lambda self: self.kills < len(self.there))
     @rule()
     def operator_is_killed(self) -> None:
+        self.kills += 1
         self.stage.kill_operator()
         self.stage.start_operator()
 
