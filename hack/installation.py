@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from dragonfly_task_operator.api.base import API_VERSION
+from dragonfly_task_operator.api.kinds import KINDS
 from hack.controlplane.processes import end, spawn
 from hack.controlplane.server import ControlPlane
 from hack.kubectl import Kubectl
@@ -26,7 +28,8 @@ def install(kubectl: Kubectl) -> None:
     """Apply `deploy/` and wait until its kinds are served. Raises KubectlError."""
     kubectl.must("apply", "-k", ROOT / "deploy")
     kubectl.must("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
-    kubectl.must("get", "dragonfly-tasks")  # which it tries again while the API server sets up their storage
+    for kind in KINDS:  # their storage is set up only now; meanwhile kubectl is told to try again, and does
+        kubectl.must("get", "--raw", f"/apis/{API_VERSION}/{kind.plural}")
 
 
 def start_operator(
