@@ -76,14 +76,6 @@ def test_tls_file_that_cannot_be_read_is_told_in_a_line(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (2, wanted)
 
 
-@pytest.mark.parametrize("content", ["", "clusters: [", "apiVersion: v1\nkind: Config\n", "- just\n- a list\n"])
-def test_wrong_kubeconfig_is_refused(tmp_path: Path, content: str) -> None:
-    kubeconfig = tmp_path / "kubeconfig"
-    kubeconfig.write_text(content)
-    done = run_in_a_process("--scheduler", "x:1", "--kubeconfig", str(kubeconfig))
-    assert (done.returncode, done.stderr.startswith(f"error: the kubeconfig {kubeconfig} can't be ")) == (2, True)
-
-
 def test_unknown_setting_in_the_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("schedulers: [x:1]")
     done = run("run", "--config", str(tmp_path / "config.yaml"))
