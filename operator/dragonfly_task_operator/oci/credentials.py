@@ -15,7 +15,7 @@ from dragonfly_task_operator.errors import SecretNotFound
 
 DOCKER_CONFIG = ".dockerconfigjson"
 CA = "ca.crt"
-_DOCKER_HUB = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
+DOCKER_HUB = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
 
 
 class Secrets(Protocol):
@@ -130,7 +130,7 @@ def _matches(pattern: str, image: str) -> bool:
     wanted_host, _, wanted_path = pattern.partition("/")
     if not path.startswith(wanted_path):
         return False
-    if wanted_host == host or (wanted_host in _DOCKER_HUB and host in _DOCKER_HUB):
+    if wanted_host == host or (wanted_host in DOCKER_HUB and host in DOCKER_HUB):
         return True
     wanted_name, wanted_port = _split(wanted_host)
     name, port = _split(host)

@@ -17,7 +17,7 @@ from yarl import URL
 from dragonfly_task_operator.engine.ports import Troubled
 from dragonfly_task_operator.errors import ImageUnresolvable, RegistryDenied
 from dragonfly_task_operator.oci.addresses import origin
-from dragonfly_task_operator.oci.credentials import Credentials, Keyring
+from dragonfly_task_operator.oci.credentials import DOCKER_HUB, Credentials, Keyring
 from dragonfly_task_operator.oci.documents import ACCEPT, Descriptor, Document, has_digest, read_document
 from dragonfly_task_operator.oci.retrying import persistently
 from dragonfly_task_operator.oci.transport import Answer, Transport
@@ -138,8 +138,8 @@ class Repository:
     def _for_realm(self, realm: URL, found: Sequence[Credentials]) -> Sequence[Credentials]:
         """Give the credentials that a token server is told.
 
-        The registry's own, where it is on the same host or beside it under one domain, as auth.docker.io is beside
-        registry-1.docker.io. Any other host that a registry names is told only what the Secret holds for that host.
+        The registry's own, where it is on the same host or above it, as gitlab.com is above registry.gitlab.com, or
+        both are Docker Hub's. Any other host that a registry names is told only what the Secret holds for that host.
         """
         if _belong_together(self._url.host or "", realm.host or ""):
             return found
@@ -209,11 +209,12 @@ def _challenges(refusal: Answer) -> list[tuple[str, dict[str, str]]]:
 
 
 def _belong_together(registry: str, realm: str) -> bool:
-    if registry == realm:
+    if registry == realm or (registry in DOCKER_HUB and realm == "auth.docker.io"):
         return True
     try:
         ip_address(registry)
     except ValueError:
+        # Not a host beside it: all of co.uk is beside each other, and so are customers of one provider.
         domain = registry.partition(".")[2]
-        return "." in domain and (realm == domain or realm.endswith(f".{domain}"))
+        return "." in domain and realm == domain
     return False

@@ -126,22 +126,38 @@ async def test_token_server_on_another_host_is_told_what_the_secret_holds_for_it
     assert other.asked == [("/token", BASIC)]
 
 
-async def test_token_server_beside_the_registry_is_told_its_credentials(
-    registry: ScriptedRegistry, other: ScriptedRegistry, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("name", "realm", "is_told"),
+    [
+        ("registry-1.docker.io", "auth.docker.io", True),
+        ("registry.gitlab.com", "gitlab.com", True),
+        ("registry.example.co.uk", "tokens.example.co.uk", False),
+        ("registry.co.uk", "evil.co.uk", False),
+        ("registry.example.com", "registry.example.com.evil.example", False),
+    ],
+)
+async def test_token_server_is_told_the_registrys_credentials_only_where_the_two_are_one(
+    registry: ScriptedRegistry,
+    other: ScriptedRegistry,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    realm: str,
+    *,
+    is_told: bool,
 ) -> None:
     async def getaddrinfo(host: str, port: int, **_: Any) -> list[Any]:
-        address = {"registry-1.docker.io": "127.0.0.1", "auth.docker.io": "127.0.0.2"}[host]
+        address = {name: "127.0.0.1", realm: "127.0.0.2"}[host]
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
 
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
-    registry.asks_for_a_token(f"http://auth.docker.io:{other.port}/token")
+    registry.asks_for_a_token(f"http://{realm}:{other.port}/token")
     other.gives_tokens()
-    allow = f"http://registry-1.docker.io:{registry.port}", f"http://auth.docker.io:{other.port}"
-    url = registry.url().replace("127.0.0.1", "registry-1.docker.io")
+    allow = f"http://{name}:{registry.port}", f"http://{realm}:{other.port}"
+    url = registry.url().replace("127.0.0.1", name)
 
     await Reader(allow=allow, secrets={"regcred": BASIC_AUTH})(url, **PULL)
 
-    assert other.asked == [("/token", BASIC)]
+    assert other.asked == [("/token", BASIC if is_told else None)]
 
 
 async def test_redirect_of_a_token_server_gets_no_credentials(
