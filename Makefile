@@ -18,6 +18,8 @@ $(VENV)/.made: requirements-dev.lock pyproject.toml
 	@$(PYTHON) -m venv $(VENV) || { echo "no virtual environment can be made: install python3-venv (apt-get install python3-venv)" >&2; exit 1; }
 	$(BIN)/pip install -q --require-hashes -r requirements-dev.lock
 	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
+	@# Where the environment keeps Python from writing byte code, each of hundreds of processes would compile it anew.
+	$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib operator hack tests benchmarks
 	@touch $@
 
 controlplane: venv ## etcd, kube-apiserver and kubectl: found, or built into the cache folder

@@ -21,6 +21,7 @@ MAX_IDLE = 4096
 """Most channels kept open unused; each costs some 20 KB here and a connection at the peer."""
 
 OPTIONS: list[tuple[str, int | str]] = [
+    ("grpc.enable_channelz", 0),  # nobody asks for its traces, and they take a tenth of a channel's memory
     ("grpc.enable_retries", 0),  # the engine retries, and counts
     ("grpc.enable_http_proxy", 0),  # peers are never behind the proxy of the operator's environment
     ("grpc.service_config_disable_resolution", 1),
