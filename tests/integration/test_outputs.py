@@ -55,7 +55,7 @@ def test_columns_of_a_deletion(kubectl: Kubectl, deletion: str) -> None:
 
 
 def test_wide_columns_of_a_search(kubectl: Kubectl, search: str) -> None:
-    assert table(kubectl, "tsearch", search, "-o", "wide")[-2:] == ["MESSAGE", "FIRST-URL"]
+    assert table(kubectl, "tsearch", search, "-o", "wide")[-3:] == ["MESSAGE", "FIRST-URL", "IMAGE"]
 
 
 def test_wide_columns_of_a_deletion(kubectl: Kubectl, deletion: str) -> None:
