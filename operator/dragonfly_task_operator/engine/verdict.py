@@ -109,7 +109,7 @@ def out_of_time(spec: Spec, summary: Summary, trouble: RunError | None) -> Verdi
         cut(
             f"stopped {limit} with {summary.settled} of {summary.pairs} (task, peer) pairs settled"
             + (f"; {failing}, first {describe_failure(first.failed, first.host)}" if first else "")
-            + "; raise the deadline or set a new spec.runID to run again",
+            + "; raise the deadline and set a new spec.runID to run again",
             MAX_MESSAGE,
         ),
     )

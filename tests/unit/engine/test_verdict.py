@@ -173,7 +173,7 @@ def test_deadline_tells_how_far_the_run_came_and_what_failed() -> None:
     assert verdict == Verdict(
         Reason.DEADLINE_EXCEEDED,
         "stopped after 60 s (spec.activeDeadlineSeconds) with 2 of 2 (task, peer) pairs settled; 1 peer failed"
-        " (1 Internal), first n1 (10.0.0.1): Internal: disk on fire; raise the deadline or set a new spec.runID to run"
+        " (1 Internal), first n1 (10.0.0.1): Internal: disk on fire; raise the deadline and set a new spec.runID to run"
         " again",
     )
 
