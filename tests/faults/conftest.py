@@ -19,8 +19,8 @@ _PATIENT: dict[str, Any] = {"deadline": None, "suppress_health_check": list(Heal
 # A run of a machine takes seconds: one that fails is shown as it was found, and not made smaller, where time is short.
 settings.register_profile(
     "faults",
-    max_examples=4,
-    stateful_step_count=12,
+    max_examples=6,
+    stateful_step_count=15,
     derandomize=True,
     database=None,
     phases=[Phase.generate],

@@ -121,12 +121,12 @@ class Stage:
         return {body["metadata"]["name"]: body for kind in PLURALS for body in self.objects.all(kind)}
 
     def finish(self, bodies: Iterable[dict[str, Any]], *, seconds: float) -> None:
-        """Wait until these are finished; those that are not in time are what `violations` tells of."""
+        """Wait until these are finished as they are specified now; `violations` tells of those that are not in time."""
         names = {body["metadata"]["name"] for body in bodies}
         give_up = time.monotonic() + seconds
         while time.monotonic() < give_up:
             there = self.bodies()
-            names = {name for name in names if name in there and not is_finished(there[name]["status"])}
+            names = {name for name in names if name in there and not _is_done(there[name])}
             if not names:
                 return
             time.sleep(_POLL_SECONDS)
@@ -154,6 +154,11 @@ class Stage:
         except ControlPlaneError as refusal:
             return [f"{name} has a status that its CRD does not allow: {refusal}"]
         return []
+
+
+def _is_done(body: dict[str, Any]) -> bool:
+    status = body["status"]
+    return is_finished(status) and bool(status["observedGeneration"] == body["metadata"]["generation"])
 
 
 def _until_finished(statuses: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
