@@ -242,3 +242,23 @@ async def test_run_begun_by_an_operator_with_a_fast_clock_gets_no_more_than_its_
     await asyncio.sleep(102)
     await after.aclose(may_write=True)
     assert api.status().reason == "DeadlineExceeded"
+
+
+async def test_search_is_repeated_at_its_interval(reconciler: Reconciler, world: World, api: ApiServer) -> None:
+    reconciler.observe(TASK_SEARCH, api.put(refreshIntervalSeconds=60))
+
+    await asyncio.sleep(190)
+
+    assert [int(at) for at in world.peer("n1").times_asked("stat")] == [2, 64, 126, 188]
+
+
+async def test_object_is_removed_when_its_time_after_finishing_is_over(
+    reconciler: Reconciler, world: World, api: ApiServer
+) -> None:
+    reconciler.observe(TASK_SEARCH, api.put(ttlSecondsAfterFinished=100))
+
+    await asyncio.sleep(101)
+    is_there = "one" in api.bodies
+    await asyncio.sleep(2)
+
+    assert (is_there, "one" in api.bodies) == (True, False)
