@@ -57,6 +57,7 @@ def list_hosts(target: str, *, host_type: int | None = None) -> list[common_pb2.
     return list(ask(target, SCHEDULER + "ListHosts", request, scheduler_pb2.ListHostsResponse).hosts)
 
 
-def stat_task(target: str, task_id: str) -> common_pb2.Task:
+def stat_task(target: str, task_id: str, *, host_id: str = "somebody") -> common_pb2.Task:
     """Ask a scheduler for a task."""
-    return ask(target, SCHEDULER + "StatTask", scheduler_pb2.StatTaskRequest(task_id=task_id), common_pb2.Task)
+    request = scheduler_pb2.StatTaskRequest(host_id=host_id, task_id=task_id)
+    return ask(target, SCHEDULER + "StatTask", request, common_pb2.Task)

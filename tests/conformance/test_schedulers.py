@@ -20,9 +20,9 @@ def listed(stage: Stage, *, host_type: int | None = None) -> set[str]:
     return {host.hostname for host in calls.list_hosts(stage.scheduler, host_type=host_type)}
 
 
-def code_of_stat_task(stage: Stage, task_id: str) -> grpc.StatusCode:
+def code_of_stat_task(stage: Stage, task_id: str, **more: str) -> grpc.StatusCode:
     with pytest.raises(grpc.RpcError) as refused:
-        calls.stat_task(stage.scheduler, task_id)
+        calls.stat_task(stage.scheduler, task_id, **more)
     assert isinstance(refused.value, grpc.Call)
     return refused.value.code()
 
@@ -88,3 +88,7 @@ def test_no_scheduler_hears_of_a_small_file(stage: Stage) -> None:
     task = stage.caches("n0", content_length=4 * 1024 * 1024)
 
     assert (code_of_stat_task(stage, task), stage.holders(task)) == (grpc.StatusCode.NOT_FOUND, {"n0"})
+
+
+def test_stat_of_a_task_takes_a_host_id_whichever(stage: Stage) -> None:
+    assert code_of_stat_task(stage, secrets.token_hex(32), host_id="") is grpc.StatusCode.INVALID_ARGUMENT

@@ -140,6 +140,9 @@ class Scheduler(Endpoint):
         return listed
 
     async def _stat_task(self, request: scheduler_pb2.StatTaskRequest) -> bytes:
+        if not request.host_id:
+            details = "invalid StatTaskRequest.HostId: value length must be at least 1 runes"
+            raise StatusError(grpc.StatusCode.INVALID_ARGUMENT, details)
         known = self.tasks.get(request.task_id)
         if known is None:
             raise StatusError(grpc.StatusCode.NOT_FOUND, f"task {request.task_id} not found")

@@ -55,12 +55,13 @@ async def delete(target: str, task_id: str, *, seconds: float = _SECONDS) -> Non
     await ask(target, DFDAEMON + "DeleteTask", request, Empty, seconds=seconds)
 
 
-async def list_hosts(target: str, *, host_type: int | None = None) -> list[common_pb2.Host]:
-    """Ask a scheduler for the hosts that it knows, of one type where it is given."""
-    request = scheduler_pb2.ListHostsRequest(type=host_type)
+async def list_hosts(target: str) -> list[common_pb2.Host]:
+    """Ask a scheduler for the hosts that it knows."""
+    request = scheduler_pb2.ListHostsRequest()
     return list((await ask(target, SCHEDULER + "ListHosts", request, scheduler_pb2.ListHostsResponse)).hosts)
 
 
 async def stat_task(target: str, task_id: str) -> common_pb2.Task:
     """Ask a scheduler for a task."""
-    return await ask(target, SCHEDULER + "StatTask", scheduler_pb2.StatTaskRequest(task_id=task_id), common_pb2.Task)
+    request = scheduler_pb2.StatTaskRequest(host_id="somebody", task_id=task_id)
+    return await ask(target, SCHEDULER + "StatTask", request, common_pb2.Task)

@@ -26,6 +26,8 @@ STAT_TASK = "/scheduler.v2.Scheduler/StatTask"
 _TASK_TYPES = {number: name for name, number in common_pb2.TaskType.items()}
 _HOST_TYPES = {0: HostType.NORMAL, 1: HostType.SUPER, 2: HostType.STRONG, 3: HostType.WEAK}
 
+_ASKING = "dragonfly-task-operator"
+"""A scheduler refuses a StatTask without a host id, whichever, as an invalid argument."""
 
 UNKNOWN_SCHEDULER_CLUSTER = 0
 """Of a pod that no scheduler lists. Dragonfly's own ids begin at 1."""
@@ -160,7 +162,7 @@ class GrpcSchedulers:
 
     async def metadata(self, task: TaskID) -> TaskMetadata | None:
         """Ask the schedulers that lately answered, one after another: only one of them knows a task."""
-        request = StatTaskRequest(task_id=task).SerializeToString()
+        request = StatTaskRequest(host_id=_ASKING, task_id=task).SerializeToString()
         for endpoint in self._answered:
             answer = common_pb2.Task()
             try:
