@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -17,7 +18,7 @@ class RealStage:
 
     dragonfly: RealDragonfly
     _names: itertools.count[int] = field(default_factory=itertools.count)
-    _gates: dict[str, Gate] = field(default_factory=dict)
+    _held: dict[str, tuple[Gate, subprocess.Popen[bytes]]] = field(default_factory=dict)
 
     @property
     def scheduler(self) -> str:
@@ -34,16 +35,16 @@ class RealStage:
             assert self.dragonfly.peers[name].downloads(url, option) == task_id
         return task_id
 
+    def begins(self, on: str) -> str:
+        return self._held_back(on, at_first_byte=True)
+
     def downloads(self, on: str) -> str:
-        path, task_id, option = self._new()
-        gate = self._gates[task_id] = self.dragonfly.origin.holds_back(path)
-        url = self.dragonfly.origin.puts(path, bytes(1000))
-        self.dragonfly.peers[on].begins_to_download(url, option)
-        assert gate.reached.acquire(timeout=30)
-        return task_id
+        return self._held_back(on, at_first_byte=False)
 
     def finishes(self, task_id: str) -> None:
-        self._gates[task_id].opened.set()
+        gate, dfget = self._held[task_id]
+        gate.opened.set()
+        dfget.wait(30)
 
     def abandons(self, on: str) -> str:
         task_id = self.downloads(on)
@@ -76,9 +77,17 @@ class RealStage:
         self.dragonfly.scheduler.comes_back()
 
     def recovers(self) -> None:
-        for gate in self._gates.values():
+        for gate, _ in self._held.values():
             gate.opened.set()
         self.dragonfly.recovers()
+
+    def _held_back(self, on: str, *, at_first_byte: bool) -> str:
+        path, task_id, option = self._new()
+        gate = self.dragonfly.origin.holds_back(path, at_first_byte=at_first_byte)
+        url = self.dragonfly.origin.puts(path, bytes(1000))
+        self._held[task_id] = gate, self.dragonfly.peers[on].begins_to_download(url, option)
+        assert gate.reached.acquire(timeout=30)
+        return task_id
 
     def _new(self) -> tuple[str, str, str]:
         """A path, the id of the task that it becomes, and the option of dfget that makes it so."""

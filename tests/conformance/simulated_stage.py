@@ -19,6 +19,9 @@ class SimulatedStage:
     def caches(self, *on: str, content_length: int = 1000) -> str:
         return self._has("cached", ",".join(on), content_length=content_length)
 
+    def begins(self, on: str) -> str:
+        return self._has("starting", on)
+
     def downloads(self, on: str) -> str:
         return self._has("downloading", on)
 

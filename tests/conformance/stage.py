@@ -23,11 +23,14 @@ class Stage(Protocol):
     def caches(self, *on: str, content_length: int = 1000) -> str:
         """Have these peers download a file to the end; returns its task id."""
 
+    def begins(self, on: str) -> str:
+        """Have a peer that has asked the origin how long a file is, and waits for the answer; returns the task id."""
+
     def downloads(self, on: str) -> str:
-        """Have a peer in the middle of a download; returns the task id."""
+        """Have a peer in the middle of a file's content; returns the task id."""
 
     def finishes(self, task_id: str) -> None:
-        """Let a download that is going on have the rest of its content."""
+        """Let the origin answer what it has held back, and the download come to its end."""
 
     def abandons(self, on: str) -> str:
         """Have a peer be killed and started again in the middle of a download; returns the task id."""

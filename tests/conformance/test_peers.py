@@ -12,7 +12,6 @@ from grpc_health.v1 import health_pb2  # type: ignore[import-untyped]  # grpcio-
 from dragonfly_task_operator.protos_gen import dfdaemon_pb2
 from tests import calls
 from tests.conformance.stage import Stage
-from tests.real.waiting import until
 
 NO_TASK = "a1" * 32
 
@@ -59,8 +58,9 @@ def test_stat_tells_the_lengths(stage: Stage) -> None:
     assert (answer.task_id, answer.content_length, answer.piece_length) == (task, 12345, 4 * 1024 * 1024)
 
 
-def test_stat_of_a_download_that_goes_on_tells_no_end(stage: Stage) -> None:
-    task = stage.downloads("n0")
+@pytest.mark.parametrize("going_on", ["begins", "downloads"])
+def test_stat_of_a_download_that_goes_on_tells_no_end(stage: Stage, going_on: str) -> None:
+    task: str = getattr(stage, going_on)("n0")
 
     assert ends(stage, "n0", task) == (False, False)
 
@@ -70,7 +70,7 @@ def test_stat_tells_the_end_once_a_download_has_ended(stage: Stage) -> None:
 
     stage.finishes(task)
 
-    assert until("the download to finish", lambda: ends(stage, "n0", task) == (True, False))
+    assert ends(stage, "n0", task) == (True, False)
 
 
 def test_stat_of_a_download_that_was_cut_off_tells_no_end(stage: Stage) -> None:
@@ -158,6 +158,25 @@ def test_deletion_under_a_running_download_answers_ok_and_forgets_the_task(stage
     calls.delete(stage.peers["n0"], task)
 
     assert refusal(lambda: calls.stat(stage.peers["n0"], task)).code() is grpc.StatusCode.NOT_FOUND
+
+
+def test_download_under_which_its_task_was_deleted_comes_to_nothing(stage: Stage) -> None:
+    task = stage.downloads("n0")
+    calls.delete(stage.peers["n0"], task)
+
+    stage.finishes(task)
+
+    assert stage.holders(task) == set()
+
+
+def test_download_that_had_only_begun_when_its_task_was_deleted_is_cached_all_the_same(stage: Stage) -> None:
+    task = stage.begins("n0")
+    calls.delete(stage.peers["n0"], task)
+    gone = refusal(lambda: calls.stat(stage.peers["n0"], task)).code()
+
+    stage.finishes(task)
+
+    assert (gone, stage.holders(task)) == (grpc.StatusCode.NOT_FOUND, {"n0"})
 
 
 # What becomes of peers

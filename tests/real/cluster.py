@@ -24,6 +24,8 @@ class RealDragonfly:
     scheduler: Scheduler
     origin: Origin
     peers: Mapping[str, Dfdaemon]
+    registry_ip: str
+    """Where dfdaemons expect a registry, if there is one: they do not ask the origin for what is there."""
 
     @classmethod
     @contextmanager
@@ -42,6 +44,7 @@ class RealDragonfly:
             Origin.running() as origin,
             schedulers.running(binaries.scheduler, ip=f"{network}.254", directory=directory / "scheduler") as scheduler,
         ):
+            registry_ip = f"{network}.253"
             names = [f"n{index}" for index in range(peers)] + [f"seed{index}" for index in range(seeds)]
             there = {
                 name: Dfdaemon(
@@ -51,24 +54,32 @@ class RealDragonfly:
                     directory=directory / name,
                     scheduler=scheduler.target,
                     http_proxy=origin.url,
+                    no_proxy=registry_ip,
                     settings={"seedPeer": {"enable": name.startswith("seed")}, **(settings or {})},
                 )
                 for number, name in enumerate(names, start=1)
             }
-            dragonfly = cls(scheduler=scheduler, origin=origin, peers=there)
+            dragonfly = cls(scheduler=scheduler, origin=origin, peers=there, registry_ip=registry_ip)
             try:
                 dragonfly.recovers()
                 yield dragonfly
             finally:
                 for peer in there.values():
+                    peer.ends_downloads()
                     peer.kill()
 
     def holders(self, task_id: str) -> set[str]:
         """Names of the peers that have content of this task on their disks, whether they run or not."""
         return {name for name, peer in self.peers.items() if peer.content(task_id).exists()}
 
+    def rememberers(self, task_id: str) -> set[str]:
+        """Names of the peers, all of which must run, whose metadata has this task."""
+        return {name for name, peer in self.peers.items() if peer.remembers(task_id)}
+
     def recovers(self) -> None:
-        """Have everybody up, and listed by the scheduler."""
+        """Have everybody up, and listed by the scheduler, and no dfget left."""
+        for peer in self.peers.values():
+            peer.ends_downloads()
         if not self.scheduler.answers():
             self.scheduler.comes_back()
         lost = [each for each in self.peers.values() if not (each.pid and each.is_listed())]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import os
 import socket
@@ -9,6 +11,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import grpc
 
@@ -19,7 +22,9 @@ from tests.real.binaries import Binaries
 UPLOAD_PORT = 4000
 PROXY_PORT = 4001
 _PORTS = (UPLOAD_PORT, PROXY_PORT)
+_LIST_LOCAL_TASKS = "/dfdaemon.v2.DfdaemonDownload/ListLocalTasks"
 _READY_SECONDS = 60.0
+_CALL_SECONDS = 15.0
 _DFGET_SECONDS = 60.0
 
 
@@ -38,6 +43,7 @@ class Dfdaemon:
         directory: Path,
         scheduler: str,
         http_proxy: str,
+        no_proxy: str,
         settings: Mapping[str, Any],
     ) -> None:
         self.name = name
@@ -47,9 +53,11 @@ class Dfdaemon:
         self._binaries = binaries
         self._directory = directory
         self._scheduler = scheduler
-        self._http_proxy = http_proxy
+        self._environment = [f"http_proxy={http_proxy}", f"no_proxy={no_proxy}"]
+        self._begun: list[subprocess.Popen[bytes]] = []
         directory.mkdir()
-        self._write("dfdaemon.yaml", self._configuration() | dict(settings))
+        own = self._configuration()
+        self._write("dfdaemon.yaml", own | {name: own.get(name, {}) | more for name, more in settings.items()})
         self._write("dynconfig.yaml", {"scheduler": {"addrs": [scheduler]}})
         self._daemon = Daemon(name, log=directory / "dfdaemon.log", ready=self._is_ready, patience=_READY_SECONDS)
 
@@ -76,8 +84,7 @@ class Dfdaemon:
         """Start it; returns when it serves and its scheduler lists it."""
         own = self._directory
         files = [f"--config={own}/dfdaemon.yaml", f"--dynconfig={own}/dynconfig.yaml", f"--log-dir={own}/logs"]
-        environment = ["/usr/bin/env", f"http_proxy={self._http_proxy}"]
-        self._daemon.start([*environment, self._binaries.dfdaemon, *files, "--console"])
+        self._daemon.start(["/usr/bin/env", *self._environment, self._binaries.dfdaemon, *files, "--console"])
 
     def stop(self) -> None:
         """Stop it in good order: it tells its schedulers."""
@@ -104,9 +111,18 @@ class Dfdaemon:
 
     def begins_to_download(self, url: str, *options: str) -> subprocess.Popen[bytes]:
         """Start dfget and do not wait for it."""
-        return subprocess.Popen(
+        dfget = subprocess.Popen(
             self._dfget(url, *options, output=None), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
+        self._begun.append(dfget)
+        return dfget
+
+    def ends_downloads(self) -> None:
+        """Kill what is left of the dfgets that began."""
+        for dfget in self._begun:
+            dfget.kill()
+            dfget.wait()
+        self._begun.clear()
 
     def _run_dfget(self, url: str, *options: str, output: Path | None) -> subprocess.CompletedProcess[str]:
         command = self._dfget(url, *options, output=output)
@@ -120,11 +136,35 @@ class Dfdaemon:
             *(f"--output={output}", *options, url),
         ]
 
+    def relays(self, url: str, headers: Mapping[str, str] | None = None) -> bytes:
+        """Download through its HTTP proxy, as container engines do; gives the content.
+
+        The URL goes over the wire as it is written. By its rules the proxy makes tasks of image blobs only;
+        "X-Dragonfly-Use-P2P: true" makes one of anything.
+        """
+        connection = http.client.HTTPConnection(self.ip, PROXY_PORT, timeout=_DFGET_SECONDS)
+        with contextlib.closing(connection):
+            connection.putrequest("GET", url, skip_host=True)
+            for name, value in {"Host": urlsplit(url).netloc, **(headers or {})}.items():
+                connection.putheader(name, value)
+            connection.endheaders()
+            answer = connection.getresponse()
+            content = answer.read()
+        assert answer.status == 200, f"GET {url} through the proxy of {self.name}: {answer.status} {content[:200]!r}"
+        return content
+
     # What is on its disk
 
     def tasks(self) -> set[str]:
         """Ids of the tasks whose content is on its disk."""
         return {path.name for path in (self._directory / "storage" / "content" / "tasks").glob("*/*")}
+
+    def remembers(self, task_id: str) -> bool:
+        """Whether its metadata has the task, asked where only this machine can: the list of all its tasks."""
+        # A dfdaemon refuses the authority that gRPC makes of a socket's path.
+        with grpc.insecure_channel(f"unix:{self.socket}", [("grpc.default_authority", "localhost")]) as channel:
+            call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(_LIST_LOCAL_TASKS)
+            return task_id.encode() in call(b"", timeout=_CALL_SECONDS)
 
     def content(self, task_id: str) -> Path:
         """Where the content of a task is, if it is there."""

@@ -1,4 +1,4 @@
-"""The server that peers download from when no other peer has a file.
+"""The server that peers download from.
 
 It answers for any host name, because dfdaemons are told to use it as their HTTP proxy: so URLs with upper-case, IDN
 or port-less hosts can be downloaded without a name server or a privileged port.
@@ -21,20 +21,26 @@ _PATIENCE_SECONDS = 300.0  # a download that nobody lets go on ends with the tes
 
 @dataclass(slots=True)
 class Gate:
-    """A file's second half is sent when `opened` is set; `reached` counts the answers that wait, or have waited."""
+    """What is held back is sent when `opened` is set; `reached` counts the answers that wait, or have waited.
 
+    Dfdaemon asks twice: for one byte, to learn the length, and then for the content.
+    """
+
+    at_first_byte: bool
     reached: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     opened: threading.Event = field(default_factory=threading.Event)
 
 
 class Origin:
-    """Files by path, whatever the host and the query. A path that nobody has put a file at is answered with 404."""
+    """Files by path, whatever the host and the query; any path that ends like a file's is the file's.
+
+    A path that nobody has put a file at is answered with 404. `gets` counts how often each was downloaded.
+    """
 
     def __init__(self) -> None:
         self._files: dict[str, bytes] = {}
         self._gates: dict[str, Gate] = {}
         self.gets: Counter[str] = Counter()
-        """How often each path was really downloaded."""
         origin = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -78,23 +84,20 @@ class Origin:
         self._files[path] = content
         return f"{self.url}{path}"
 
-    def removes(self, path: str) -> None:
-        """Have the file no more."""
-        del self._files[path]
-
-    def holds_back(self, path: str) -> Gate:
-        """Send only the first half of a file until the gate is opened."""
-        gate = self._gates[path] = Gate()
+    def holds_back(self, path: str, *, at_first_byte: bool = False) -> Gate:
+        """Send only the first half of a file's content until the gate is opened, or not even the first byte."""
+        gate = self._gates[path] = Gate(at_first_byte)
         return gate
 
     def _answer(self, request: BaseHTTPRequestHandler, *, with_body: bool) -> None:
-        path = urlsplit(request.path).path
-        content = self._files.get(path)
-        if content is None:
+        asked = urlsplit(request.path).path
+        path = next((each for each in self._files if asked.endswith(each)), None)
+        if path is None:
             request.send_response(404)
             request.send_header("Content-Length", "0")
             request.end_headers()
             return
+        content = self._files[path]
         first, last = 0, len(content) - 1
         if wanted := re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("Range", "")):
             first, last = int(wanted[1]), min(int(wanted[2] or last), last)
@@ -113,7 +116,7 @@ class Origin:
     def _send(self, request: BaseHTTPRequestHandler, part: bytes, gate: Gate | None) -> None:
         half = len(part) // 2
         try:
-            if gate is not None:
+            if gate is not None and gate.at_first_byte == (len(part) == 1):
                 request.wfile.write(part[:half])
                 request.wfile.flush()
                 gate.reached.release()

@@ -22,6 +22,7 @@ from tests.simulator.sockets import Address
 from tests.simulator.tasks import DEFAULT_CONTENT_LENGTH, DEFAULT_PIECE_LENGTH, LocalTask, State
 
 CALLS = ("stat", "delete", "stat_task", "health")
+_GOING_ON = (State.STARTING, State.DOWNLOADING)
 _SERVICE = "/dfdaemon.v2.DfdaemonUpload/"
 
 
@@ -54,6 +55,7 @@ class Peer(Endpoint):
         self.is_seed = seed
         self.tasks: dict[str, LocalTask] = {}
         self.hung_downloads: set[str] = set()
+        self._starting: dict[str, LocalTask] = {}  # these go on whatever becomes of the task
         self.disable_shared = False
         self.host_id = hosts.host_id(ip=address[0], hostname=hostname, seed=seed)
         self._ring = ring
@@ -97,8 +99,8 @@ class Peer(Endpoint):
 
     def finishes(self, task_id: str) -> None:
         """Complete a download that is going on; one that hangs or was cut off stays as it is."""
-        task = self.tasks.get(task_id)
-        if task is not None and task.state is State.DOWNLOADING:
+        task = self._starting.pop(task_id, None) or self.tasks.get(task_id)
+        if task is not None and task.state in _GOING_ON:
             self.stores(task.turned(State.CACHED))
 
     def stores(self, task: LocalTask, *, finishes_after: float | None = None) -> LocalTask:
@@ -106,6 +108,8 @@ class Peer(Endpoint):
         if finishes_after is not None:
             self._conditions.background.later(finishes_after, lambda: self.finishes(task.task_id))
         self.tasks[task.task_id] = task
+        if task.state is State.STARTING:
+            self._starting[task.task_id] = task
         if self._ring.all:
             scheduler = self._ring.of(task.task_id)
             if scheduler.is_serving:
@@ -144,8 +148,9 @@ class Peer(Endpoint):
         if self.is_serving:
             self.announces()
             return
+        self._starting.clear()
         for task in list(self.tasks.values()):
-            if task.state is State.DOWNLOADING:
+            if task.state in _GOING_ON:
                 self.tasks[task.task_id] = task.turned(State.ABANDONED)
 
     async def leaves(self) -> None:

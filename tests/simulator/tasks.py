@@ -21,6 +21,8 @@ class State(StrEnum):
 
     CACHED = "cached"
     """`finished_at` is set. Not a promise of completeness: one ranged GET sets it."""
+    STARTING = "starting"
+    """The origin has been asked for the length, and no more. A deletion is forgotten when it answers."""
     DOWNLOADING = "downloading"
     """A download is going on; a deletion makes it hang."""
     ABANDONED = "abandoned"

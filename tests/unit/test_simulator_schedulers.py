@@ -1,4 +1,4 @@
-"""The simulated scheduler answers as docs/dragonfly-behaviour.md says, asked over a bare gRPC channel."""
+"""Several simulated schedulers, and what of them cannot be asked of real ones at will; see also tests/conformance."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ async def world() -> AsyncIterator[SimulatedCluster]:
         yield world
 
 
-async def names_on(scheduler: Scheduler, *, host_type: int | None = None) -> set[str]:
-    return {host.hostname for host in await wire.list_hosts(scheduler.target, host_type=host_type)}
+async def names_on(scheduler: Scheduler) -> set[str]:
+    return {host.hostname for host in await wire.list_hosts(scheduler.target)}
 
 
 async def schedulers_that_know(world: SimulatedCluster, task_id: str) -> list[Scheduler]:
@@ -41,22 +41,6 @@ async def schedulers_that_know(world: SimulatedCluster, task_id: str) -> list[Sc
 
 async def test_every_scheduler_lists_every_host(world: SimulatedCluster) -> None:
     assert [await names_on(each) for each in world.schedulers] == [EVERYBODY] * 3
-
-
-async def test_hosts_have_dfdaemons_ids_and_types(world: SimulatedCluster) -> None:
-    listed = {host.id: host.type for host in await wire.list_hosts(world.scheduler_addresses[0])}
-
-    assert listed == {"127.1.0.1-n0": 0, "127.1.0.2-n1": 0, "127.2.0.1-seed0-seed": 1}
-
-
-async def test_hosts_are_where_their_peers_serve(world: SimulatedCluster) -> None:
-    listed = {f"{host.ip}:{host.port}" for host in await wire.list_hosts(world.scheduler_addresses[0])}
-
-    assert listed == {peer.target for peer in world.peers}
-
-
-async def test_hosts_of_one_type_can_be_asked_for(world: SimulatedCluster) -> None:
-    assert await names_on(world.scheduler(), host_type=1) == {"seed0"}
 
 
 async def test_task_is_known_to_exactly_one_scheduler(world: SimulatedCluster) -> None:
@@ -81,12 +65,6 @@ async def test_task_is_told_with_its_metadata(world: SimulatedCluster) -> None:
         25,
         1,
     )
-
-
-async def test_no_scheduler_hears_of_a_small_file(world: SimulatedCluster) -> None:
-    world.caches(TASK, content_length=FOUR_MEBIBYTES)
-
-    assert (await schedulers_that_know(world, TASK), len(world.holders(TASK))) == ([], 3)
 
 
 async def test_no_scheduler_hears_of_tasks_of_a_peer_that_does_not_share(world: SimulatedCluster) -> None:
