@@ -18,7 +18,7 @@ from hack.controlplane.errors import ControlPlaneError
 VERSION = "1.5.10"
 _PROGRAMS = ("dfdaemon", "dfget")
 _TOOLS = ("cargo", "protoc", "clang", "cmake", "pkg-config")
-_PACKAGES = "protobuf-compiler libclang-dev clang cmake pkg-config libssl-dev"
+_PACKAGES = "protobuf-compiler libprotobuf-dev libclang-dev clang cmake pkg-config libssl-dev"
 _QUICK = {
     "CARGO_PROFILE_RELEASE_LTO": "off",
     "CARGO_PROFILE_RELEASE_OPT_LEVEL": "1",

@@ -1,0 +1,70 @@
+"""Real dfdaemons, a real API server, and the operator with the rights that `deploy/` gives it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+
+from hack.controlplane.server import ControlPlane
+from hack.installation import running_operator
+from hack.kubectl import Kubectl
+from tests.e2e.runs import Runs
+from tests.objects import Objects
+from tests.real import Binaries, RealDragonfly
+from tests.real.registry import PORT as REGISTRY_PORT
+from tests.real.registry import Registry
+
+_SETTINGS = {
+    # dfdaemon's default is three hours of waiting for a scheduler that does not answer.
+    "scheduler": {"scheduleTimeout": "10s"},
+}
+
+
+@pytest.fixture(scope="session")
+def whole_dragonfly(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealDragonfly]:
+    with RealDragonfly.running(Binaries.given(), tmp_path_factory.mktemp("dragonfly"), settings=_SETTINGS) as running:
+        yield running
+
+
+@pytest.fixture
+def dragonfly(whole_dragonfly: RealDragonfly) -> Iterator[RealDragonfly]:
+    """Three peers, put right after each test."""
+    yield whole_dragonfly
+    whole_dragonfly.recovers()
+
+
+@pytest.fixture(scope="session")
+def registry(whole_dragonfly: RealDragonfly, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    program = Binaries.given().registry
+    if program is None:
+        pytest.skip("the folder that DRAGONFLY_BIN_DIR names has no program registry")
+    directory = tmp_path_factory.mktemp("images") / "registry"
+    with Registry.running(program, ip=whole_dragonfly.registry_ip, directory=directory) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def operator(control_plane: ControlPlane, kubectl: Kubectl, whole_dragonfly: RealDragonfly) -> Iterator[None]:
+    del kubectl  # has installed it
+    registry = f"http://{whole_dragonfly.registry_ip}:{REGISTRY_PORT}"
+    scheduler = whole_dragonfly.scheduler.target
+    with running_operator(control_plane, [f"--scheduler={scheduler}", f"--registry-allowlist={registry}"]):
+        yield
+
+
+@pytest.fixture
+def runs(kubectl: Kubectl, objects: Objects, operator: None) -> Runs:
+    return Runs(kubectl, objects)
+
+
+@pytest.fixture(scope="session")
+def numbers() -> Iterator[int]:
+    return itertools.count()
+
+
+@pytest.fixture
+def path(numbers: Iterator[int]) -> str:
+    """A path at the origin that no other test uses."""
+    return f"/files/{next(numbers)}.bin"
