@@ -19,7 +19,8 @@ def whole_stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
         with simulation(peers=3, seeds=1) as simulator:
             yield SimulatedStage(simulator)
     else:
-        with RealDragonfly.running(Binaries.given(), tmp_path_factory.mktemp("conformance"), seeds=1) as dragonfly:
+        directory = tmp_path_factory.mktemp("conformance")
+        with RealDragonfly.running(Binaries.given(), directory, network=7, seeds=1) as dragonfly:
             yield RealStage(dragonfly)
 
 

@@ -24,7 +24,8 @@ _SETTINGS = {
 
 @pytest.fixture(scope="session")
 def whole_dragonfly(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealDragonfly]:
-    with RealDragonfly.running(Binaries.given(), tmp_path_factory.mktemp("dragonfly"), settings=_SETTINGS) as running:
+    directory = tmp_path_factory.mktemp("dragonfly")
+    with RealDragonfly.running(Binaries.given(), directory, network=8, settings=_SETTINGS) as running:
         yield running
 
 

@@ -34,22 +34,26 @@ class RealDragonfly:
         binaries: Binaries,
         directory: Path,
         *,
+        network: int,
         peers: int = 3,
         seeds: int = 0,
         settings: Mapping[str, Any] | None = None,
     ) -> Iterator[Self]:
-        """Run it while the context lasts. `settings` are more of dfdaemon.yaml, for every peer."""
-        network = f"127.7.{os.getpid() % 250}"  # two of them on one machine shall not meet
+        """Run it while the context lasts. `settings` are more of dfdaemon.yaml, for every peer.
+
+        Everybody is at an address that begins with 127 and `network`, of which two in one process need two.
+        """
+        prefix = f"127.{network}.{os.getpid() % 250}"  # nor shall those of two processes meet
         with (
             Origin.running() as origin,
-            schedulers.running(binaries.scheduler, ip=f"{network}.254", directory=directory / "scheduler") as scheduler,
+            schedulers.running(binaries.scheduler, ip=f"{prefix}.254", directory=directory / "scheduler") as scheduler,
         ):
-            registry_ip = f"{network}.253"
+            registry_ip = f"{prefix}.253"
             names = [f"n{index}" for index in range(peers)] + [f"seed{index}" for index in range(seeds)]
             there = {
                 name: Dfdaemon(
                     name=name,
-                    ip=f"{network}.{number}",
+                    ip=f"{prefix}.{number}",
                     binaries=binaries,
                     directory=directory / name,
                     scheduler=scheduler.target,

@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import subprocess
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 import grpc
 
 from hack.controlplane.daemon import Daemon
+from hack.controlplane.errors import ControlPlaneError
 from tests import calls
 from tests.real.binaries import Binaries
 
@@ -25,6 +27,8 @@ _PORTS = (UPLOAD_PORT, PROXY_PORT)
 _LIST_LOCAL_TASKS = "/dfdaemon.v2.DfdaemonDownload/ListLocalTasks"
 _READY_SECONDS = 60.0
 _CALL_SECONDS = 15.0
+_PORT_SECONDS = 75.0
+_AGAIN_SECONDS = 2.0
 _DFGET_SECONDS = 60.0
 
 
@@ -81,10 +85,22 @@ class Dfdaemon:
     # Its life
 
     def start(self) -> None:
-        """Start it; returns when it serves and its scheduler lists it."""
+        """Start it; returns when it serves and its scheduler lists it.
+
+        Its storage port stays taken for a minute after a kill, if others were connected to it
+        (docs/dragonfly-behaviour.md): it is started over until the port is free.
+        """
         own = self._directory
         files = [f"--config={own}/dfdaemon.yaml", f"--dynconfig={own}/dynconfig.yaml", f"--log-dir={own}/logs"]
-        self._daemon.start(["/usr/bin/env", *self._environment, self._binaries.dfdaemon, *files, "--console"])
+        command = ["/usr/bin/env", *self._environment, str(self._binaries.dfdaemon), *files, "--console"]
+        give_up = time.monotonic() + _PORT_SECONDS
+        while True:
+            try:
+                return self._daemon.start(command)
+            except ControlPlaneError as error:
+                if "Address already in use" not in str(error) or time.monotonic() > give_up:
+                    raise
+                time.sleep(_AGAIN_SECONDS)
 
     def stop(self) -> None:
         """Stop it in good order: it tells its schedulers."""
