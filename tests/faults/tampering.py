@@ -114,6 +114,8 @@ class TamperingProxy:
                 await asyncio.wait({line, ended}, return_when=asyncio.FIRST_COMPLETED)
                 if ended.done():
                     line.cancel()
+                    if answer.connection is not None and answer.connection.transport is not None:
+                        answer.connection.transport.abort()  # a TLS farewell would outlive the loop
                     with contextlib.suppress(ConnectionError):  # the watcher may be gone
                         await response.write(ended.result())
                     return response

@@ -72,13 +72,13 @@ def bodies(stage: Stage) -> dict[Case, dict[str, Any]]:
     """All of them, after their end."""
     bodies = {}
     for case in CASES:
-        bodies[case] = body = stage.new(case.kind, activeDeadlineSeconds=120)
+        bodies[case] = body = stage.new(case.kind, activeDeadlineSeconds=300)
         if case.kind == "TaskDeletion":
             body["spec"]["backoffLimit"] = 2
         stage.world.caches(task_of(body))
         stage.world.fails(call=case.call, on=SCOPES[case.scope], task_id=task_of(body), **case.fault)
     stage.create(bodies.values())
-    stage.finish(bodies.values(), seconds=130)
+    stage.finish(bodies.values(), seconds=330)
     return bodies
 
 
