@@ -32,7 +32,7 @@ def test_kind_example_has_the_scheduler_that_deploy_asks_for() -> None:
         if each["kind"] == "Service"
     ]
 
-    (cluster,) = yaml.safe_load((ROOT / "deploy" / "config.yaml").read_text())["clusters"]
+    (cluster,) = yaml.safe_load((ROOT / "deploy" / "base" / "config.yaml").read_text())["clusters"]
 
     assert [each["service"] for each in cluster["schedulers"]] == services
 
