@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.floor import Answer, Question, ask
@@ -78,14 +78,17 @@ def compare(
     tries: int,
     prepare: Callable[[], None] = lambda: None,
     floors: int = FLOORS,
+    targets: Sequence[Mapping[str, str]] = (),
 ) -> Comparison:
     """Run an object and the bare loop in turns; `prepare` puts the tasks on peers before each.
+
+    The object names the tasks by their ids, unless `targets` name them.
 
     Raises:
         BenchError: the run ended otherwise than with `reason`, or the loop made other requests than the operator.
     """
     question = Question(targets=stage.targets, task_ids=task_ids, deletes=kind == "TaskDeletion", at_once=AT_ONCE)
-    targets = [{"taskID": task_id} for task_id in task_ids]
+    targets = targets or [{"taskID": task_id} for task_id in task_ids]
     runs: list[Finished] = []
     best: list[Answer] = []
     for _ in range(tries):

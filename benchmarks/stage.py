@@ -143,6 +143,10 @@ class Stage:
         for each in self.simulations:
             each.control.forget_calls()
 
+    def most(self, count: str) -> int:
+        """Give the most of a count by peer, as in `connections`, since `forget_requests`."""
+        return max(int(value) for each in self.simulations for value in each.control.calls()[count].values())
+
     def cool_down(self) -> None:
         """Wait until the operator has closed its connections to peers, so that the next run finds none."""
         wait_for(
@@ -181,8 +185,13 @@ def control_plane() -> Iterator[ControlPlane]:
 
 
 @contextmanager
-def stage(control_plane: ControlPlane, *, peers: int, latency_ms: int = 0, schedulers: int = 3) -> Iterator[Stage]:
-    """Set a simulated cluster and an operator up, the latter warmed by one search of a task that nobody has."""
+def stage(
+    control_plane: ControlPlane, *, peers: int, latency_ms: int = 0, schedulers: int = 3, settings: Sequence[str] = ()
+) -> Iterator[Stage]:
+    """Set a simulated cluster and an operator up, the latter warmed by one search of a task that nobody has.
+
+    `settings` are flags of the operator besides its schedulers.
+    """
     with ExitStack() as stack:
         simulations = []
         for first in range(0, peers, PEERS_OF_ONE_SIMULATOR):
@@ -193,7 +202,7 @@ def stage(control_plane: ControlPlane, *, peers: int, latency_ms: int = 0, sched
             )
         for other in simulations[1:]:
             simulations[0].control.list_hosts_of(other.control)
-        arguments = [f"--scheduler={each}" for each in simulations[0].scheduler_addresses]
+        arguments = [*settings, *(f"--scheduler={each}" for each in simulations[0].scheduler_addresses)]
         log = control_plane.directory / "operator.log"
         operator = stack.enter_context(running_operator(control_plane, arguments, log=log))
         ready = Stage(control_plane, simulations, operator)

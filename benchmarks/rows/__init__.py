@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from benchmarks.results import Measurement
-from benchmarks.rows import at_rest, deletion, image, many, search, starting, wide
+from benchmarks.rows import at_rest, deletion, image, many, search, starting, tasks, wide
 from hack.controlplane.server import ControlPlane
 
 Row = Callable[[ControlPlane, int], list[Measurement]]
@@ -19,6 +19,7 @@ ROWS: dict[str, Row] = {
     "deletion": deletion.measure,
     "serial": deletion.measure_against_serial_loop,
     "wide": wide.measure,
+    "tasks": tasks.measure,
     "image": image.measure,
     "many": many.measure,
     "starting": starting.measure,

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
+from hack.controlplane.errors import ControlPlaneError
 from hack.controlplane.server import ControlPlane
 from hack.installation import running_operator
 from hack.kubectl import Kubectl
 from tests.e2e.runs import Runs
 from tests.objects import Objects
 from tests.real import Binaries, RealDragonfly
-from tests.real.registry import PORT as REGISTRY_PORT
-from tests.real.registry import Registry
+from tests.registry.real import RealRegistry, real_registry
 
 _SETTINGS = {
     # dfdaemon's default is three hours of waiting for a scheduler that does not answer.
@@ -37,19 +38,20 @@ def dragonfly(whole_dragonfly: RealDragonfly) -> Iterator[RealDragonfly]:
 
 
 @pytest.fixture(scope="session")
-def registry(whole_dragonfly: RealDragonfly, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    program = Binaries.given().registry
-    if program is None:
-        pytest.skip("the folder that DRAGONFLY_BIN_DIR names has no program registry")
-    directory = tmp_path_factory.mktemp("images") / "registry"
-    with Registry.running(program, ip=whole_dragonfly.registry_ip, directory=directory) as running:
+def registry(whole_dragonfly: RealDragonfly, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealRegistry]:
+    with ExitStack() as stack:
+        try:
+            folder = tmp_path_factory.mktemp("registry")
+            running = stack.enter_context(real_registry(folder, ip=whole_dragonfly.registry_ip))
+        except ControlPlaneError as error:
+            pytest.skip(str(error))
         yield running
 
 
 @pytest.fixture(scope="session")
 def operator(control_plane: ControlPlane, kubectl: Kubectl, whole_dragonfly: RealDragonfly) -> Iterator[None]:
     del kubectl  # has installed it
-    registry = f"http://{whole_dragonfly.registry_ip}:{REGISTRY_PORT}"
+    registry = f"http://{whole_dragonfly.registry_ip}"
     scheduler = whole_dragonfly.scheduler.target
     with running_operator(control_plane, [f"--scheduler={scheduler}", f"--registry-allowlist={registry}"]):
         yield

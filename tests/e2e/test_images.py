@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
 import pytest
 
 from tests.e2e.runs import Runs
 from tests.real import RealDragonfly
-from tests.real.registry import Image, Registry
+from tests.registry import image as oci
+from tests.registry.real import RealRegistry
 
 pytestmark = pytest.mark.real
 
@@ -15,10 +19,31 @@ BY_URL = {"X-Dragonfly-Enable-Task-ID-Based-Blob-Digest": "false"}
 EVERY_WAY = pytest.mark.parametrize("headers", [BY_DIGEST, BY_URL], ids=["digest ids", "URL ids"])
 
 
+@dataclass(frozen=True, slots=True)
+class Image:
+    """What was pushed. `blobs` are the digests of configs and layers, by platform."""
+
+    url: str
+    repository: str
+    blobs: Mapping[str, Sequence[str]]
+
+
 @pytest.fixture
-def image(registry: Registry, path: str) -> Image:
-    """A new image, for two platforms."""
-    return registry.pushes(f"test{path.removesuffix('.bin')}")
+def image(registry: RealRegistry, path: str) -> Image:
+    """A new image, for two platforms that share nothing."""
+    name = f"test{path.removesuffix('.bin')}"
+    contents: dict[str, list[oci.Content]] = {}
+    manifests: list[tuple[oci.Content, str]] = []
+    for platform in ("linux/amd64", "linux/arm64"):
+        config = oci.document(oci.CONFIG, os="linux", architecture=platform.partition("/")[2], salt=path)
+        layers = [oci.blob(f"{path} {platform} {number} " * 500) for number in range(2)]
+        contents[platform] = [config, *layers]
+        manifests.append((oci.manifest(config, *layers), platform))
+    root = oci.index(*manifests)
+    blobs = [each for parts in contents.values() for each in parts]
+    registry.push(oci.Image(root, [each for each, _ in manifests], blobs), name, "latest")
+    digests = {platform: [each.digest for each in parts] for platform, parts in contents.items()}
+    return Image(registry.url(name, "latest"), f"{registry.origin}/v2/{name}", digests)
 
 
 def pulled(dragonfly: RealDragonfly, peer: str, image: Image, platform: str, headers: dict[str, str]) -> set[str]:

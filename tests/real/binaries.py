@@ -10,12 +10,11 @@ from typing import Self
 
 @dataclass(frozen=True, slots=True)
 class Binaries:
-    """Dragonfly's programs, and CNCF Distribution's registry. Those that may be None are where they are not given."""
+    """Dragonfly's programs. `scheduler` is None where it is not given."""
 
     dfdaemon: Path
     dfget: Path
     scheduler: Path | None
-    registry: Path | None
 
     @classmethod
     def given(cls) -> Self:
@@ -27,7 +26,5 @@ class Binaries:
         for needed in (folder / "dfdaemon", folder / "dfget"):
             if not os.access(needed, os.X_OK):
                 raise LookupError(f"DRAGONFLY_BIN_DIR names {folder}, which has no program {needed.name}")
-        scheduler, registry = (
-            path if os.access(path, os.X_OK) else None for path in (folder / "scheduler", folder / "registry")
-        )
-        return cls(folder / "dfdaemon", folder / "dfget", scheduler, registry)
+        scheduler = folder / "scheduler"
+        return cls(folder / "dfdaemon", folder / "dfget", scheduler if os.access(scheduler, os.X_OK) else None)

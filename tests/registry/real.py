@@ -83,12 +83,18 @@ class RealRegistry:
 
 @contextmanager
 def real_registry(
-    folder: Path, *, locked: bool = False, certificate: Path | None = None, ca: Path | None = None
+    folder: Path,
+    *,
+    ip: str = "127.0.0.1",
+    locked: bool = False,
+    certificate: Path | None = None,
+    ca: Path | None = None,
 ) -> Iterator[RealRegistry]:
     """Run Docker's registry while the context lasts.
 
     Args:
         folder: where it may keep things.
+        ip: where it listens, at a free port.
         locked: whether it wants `USER` and `PASSWORD`.
         certificate: a file with its key and certificates; None for plain http.
         ca: a file with the authority that signed them.
@@ -97,7 +103,7 @@ def real_registry(
         ControlPlaneError: there is no such program. TimeoutError: it does not serve.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    host = f"127.0.0.1:{free_port()}"
+    host = f"{ip}:{free_port()}"
     config: dict[str, Any] = {
         "version": 0.1,
         "log": {"level": "error", "accesslog": {"disabled": True}},

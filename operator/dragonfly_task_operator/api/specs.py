@@ -79,8 +79,8 @@ class TaskDeletionSpec(CommonSpec):
     """Rounds of retries for peers that failed in a way that may pass."""
 
     unfinished_downloads: UnfinishedDownloads = UnfinishedDownloads.WAIT
-    """A task that a peer is still downloading: Wait until it has finished, then delete; or Delete at once, which leaves
-    the download hanging for minutes with a garbage file."""
+    """A task that a peer is still downloading: Wait until it has finished, then delete; or Delete at once, which
+    breaks the download, or is undone by it."""
 
     unreachable_peers: UnreachablePeers = UnreachablePeers.FAIL
     """Fail: a peer that could not be asked fails the run. Ignore: it is listed and doesn't."""

@@ -18,8 +18,8 @@ async def clear(  # noqa: PLR0911 - one return for each answer that a peer can g
     the scheduler's failure as its own (docs/dragonfly-behaviour.md). Nor does an answer of OK. Only a peer that, asked
     again, says that it does not have the task is cleared.
 
-    Deleting a task that is still being downloaded leaves the download hanging for minutes with a garbage file, so it
-    waits unless the user insists.
+    Deleting a task that is still being downloaded breaks the download, or is undone by it, so it waits unless the user
+    insists.
     """
 
     def failed(error: PeerError, *, had_copy: bool) -> Failed:
@@ -65,7 +65,7 @@ async def clear(  # noqa: PLR0911 - one return for each answer that a peer can g
 def _still_downloading() -> PeerError:
     return PeerError(
         PeerReason.DOWNLOADING,
-        "the peer is downloading the task, or a download died half way; deleting it now would leave the download"
-        " hanging (spec.unfinishedDownloads: Delete does it all the same)",
+        "the peer is downloading the task, or a download died half way; deleting it now would break the download"
+        " or be undone by it (spec.unfinishedDownloads: Delete does it all the same)",
         retryable=True,
     )
