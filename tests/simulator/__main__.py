@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import re
@@ -190,6 +191,9 @@ async def _run(
         }
         if ready_file is not None:
             _write_whole(ready_file, json.dumps(ready) + "\n")
+        # Thousands of servers are no garbage: looking through them again and again takes a sixth of all the time.
+        gc.collect()
+        gc.freeze()
         click.echo(json.dumps(ready))
         sys.stdout.flush()
         await stopped.wait()
