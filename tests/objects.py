@@ -69,9 +69,10 @@ class Objects:
         return status
 
 
-def wait_for(holds: Callable[[], bool], what: str, *, seconds: float = 20.0) -> None:
-    """Wait until this holds. Raises AssertionError."""
-    give_up = time.monotonic() + seconds
+def wait_for(holds: Callable[[], bool], what: str, *, seconds: float = 20.0) -> float:
+    """Wait until this holds, and give how many seconds it took. Raises AssertionError."""
+    began = time.monotonic()
     while not holds():
-        assert time.monotonic() < give_up, f"waited {seconds} s for {what}"
+        assert time.monotonic() < began + seconds, f"waited {seconds} s for {what}"
         time.sleep(POLL_SECONDS)
+    return time.monotonic() - began

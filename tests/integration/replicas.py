@@ -19,17 +19,9 @@ from hack.controlplane.processes import end
 from hack.controlplane.server import ControlPlane
 from hack.installation import NAMESPACE, ROOT, start_operator, stop_operator
 from hack.kubectl import Kubectl
+from tests.objects import manifest, wait_for
 
 LEASE = "dragonfly-task-operator-leader"
-
-
-def wait_until(condition: Callable[[], bool], *, what: str, seconds: float) -> float:
-    """Wait for a condition; gives how many seconds it took."""
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began < seconds, f"waited {seconds} s for: {what}"
-        time.sleep(0.05)
-    return time.monotonic() - began
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +61,7 @@ class Replica:
 
     def comes_up(self) -> None:
         """Wait until it is ready: as the one that acts, or as the one that stands by."""
-        wait_until(lambda: self.probe("/readyz")[0] == 200, what="readiness", seconds=20)
+        wait_for(lambda: self.probe("/readyz")[0] == 200, what="readiness", seconds=20)
 
     def freezes(self) -> None:
         self.process.send_signal(signal.SIGSTOP)
@@ -124,12 +116,7 @@ def no_lease(kubectl: Kubectl) -> None:
 
 
 def deletion(name: str, task: str, **spec: Any) -> dict[str, Any]:
-    return {
-        "apiVersion": "tasks.d7y.io/v1alpha1",
-        "kind": "TaskDeletion",
-        "metadata": {"name": name, "namespace": "default"},
-        "spec": {"targets": [{"taskID": task}], **spec},
-    }
+    return manifest("TaskDeletion", name, {"taskID": task}, **spec)
 
 
 def deleted(kubectl: Kubectl, name: str) -> int:

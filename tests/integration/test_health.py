@@ -10,7 +10,8 @@ import pytest
 from hack.controlplane.server import ControlPlane
 from hack.kubectl import Kubectl
 from tests.integration.conftest import Finished
-from tests.integration.replicas import Replica, deletion, replicas, wait_until
+from tests.integration.replicas import Replica, deletion, replicas
+from tests.objects import wait_for
 from tests.simulator.control import Control, Simulation
 
 pytestmark = pytest.mark.controlplane
@@ -48,7 +49,7 @@ def test_operator_is_not_ready_before_its_watches_run(
         another = start()
         control_plane.pause_etcd()  # nothing can be listed: Python takes longer than this to start
         try:
-            wait_until(lambda: another.probe("/livez") == (200, "ok"), what="the probes to be served", seconds=20)
+            wait_for(lambda: another.probe("/livez") == (200, "ok"), what="the probes to be served", seconds=20)
             answer = another.probe("/readyz")
         finally:
             control_plane.resume_etcd()
@@ -77,7 +78,7 @@ def test_metrics_count_runs_by_kind_and_reason(
     finished("tdel", "counted")
 
     prefix = "dragonfly_task_operator"
-    wait_until(
+    wait_for(
         lambda: operator.metrics().get(f'{prefix}_runs_total{{kind="TaskDeletion",reason="Deleted"}}') == 1,
         what="the run to be counted",
         seconds=5,

@@ -16,14 +16,15 @@ from hack.kubectl import Kubectl
 from tests.integration.conftest import Finished
 from tests.integration.replicas import (
     LEASE,
+    Replica,
     Start,
     deleted,
     deletion,
     grant_lease,
     no_lease,
     replicas,
-    wait_until,
 )
+from tests.objects import wait_for
 from tests.simulator.control import Control, Simulation, simulation
 
 pytestmark = pytest.mark.controlplane
@@ -66,19 +67,25 @@ def is_under_way(kubectl: Kubectl, name: str) -> bool:
     return 3 <= deleted(kubectl, name) < PEERS
 
 
-def test_standby_acts_within_20_seconds_of_the_kill_of_the_leader_and_goes_on_with_its_run(
-    start: Start, kubectl: Kubectl, finished: Finished, slow_deletion: tuple[str, str], world: Control
-) -> None:
-    name, task = slow_deletion
+def both_up(start: Start, kubectl: Kubectl, name: str) -> tuple[Replica, Replica]:
+    """Start a leader and then its standby, and wait until the leader's run is under way."""
     leader = start()
     leader.comes_up()
     standby = start()
     standby.comes_up()
-    wait_until(lambda: is_under_way(kubectl, name), what="a run that is under way", seconds=20)
+    wait_for(lambda: is_under_way(kubectl, name), what="a run that is under way", seconds=20)
+    return leader, standby
+
+
+def test_standby_acts_within_20_seconds_of_the_kill_of_the_leader_and_goes_on_with_its_run(
+    start: Start, kubectl: Kubectl, finished: Finished, slow_deletion: tuple[str, str], world: Control
+) -> None:
+    name, task = slow_deletion
+    leader, standby = both_up(start, kubectl, name)
 
     leader.dies()
     before = deleted(kubectl, name)
-    seconds = wait_until(lambda: standby.leads, what="the standby to lead", seconds=30)
+    seconds = wait_for(lambda: standby.leads, what="the standby to lead", seconds=30)
 
     assert seconds < 20
     status = finished("tdel", name)
@@ -92,14 +99,10 @@ def test_standby_acts_within_3_seconds_of_a_clean_stop_of_the_leader(
     start: Start, kubectl: Kubectl, finished: Finished, slow_deletion: tuple[str, str]
 ) -> None:
     name, _ = slow_deletion
-    leader = start()
-    leader.comes_up()
-    standby = start()
-    standby.comes_up()
-    wait_until(lambda: is_under_way(kubectl, name), what="a run that is under way", seconds=20)
+    leader, standby = both_up(start, kubectl, name)
 
     code, stopping = leader.stops()
-    seconds = wait_until(lambda: standby.leads, what="the standby to lead", seconds=30)
+    seconds = wait_for(lambda: standby.leads, what="the standby to lead", seconds=30)
 
     assert (code, stopping < 5, seconds < 3) == (0, True, True), (code, stopping, seconds)
     status = finished("tdel", name)
@@ -110,13 +113,9 @@ def test_leader_that_was_frozen_asks_no_peer_and_writes_nothing_when_it_wakes(
     start: Start, kubectl: Kubectl, finished: Finished, slow_deletion: tuple[str, str], world: Control
 ) -> None:
     name, _ = slow_deletion
-    leader = start()
-    leader.comes_up()
-    standby = start()
-    standby.comes_up()
-    wait_until(lambda: is_under_way(kubectl, name), what="a run that is under way", seconds=20)
+    leader, standby = both_up(start, kubectl, name)
     leader.freezes()
-    wait_until(lambda: standby.leads, what="the standby to lead", seconds=30)
+    wait_for(lambda: standby.leads, what="the standby to lead", seconds=30)
     world.recovers()
     finished("tdel", name)
     before = get(kubectl, name)["metadata"]["resourceVersion"]
@@ -138,11 +137,11 @@ def test_leader_that_was_frozen_goes_on_when_nobody_took_over(
     name, _ = slow_deletion
     leader = start()
     leader.comes_up()
-    wait_until(lambda: is_under_way(kubectl, name), what="a run that is under way", seconds=20)
+    wait_for(lambda: is_under_way(kubectl, name), what="a run that is under way", seconds=20)
 
     leader.freezes()
     with pytest.raises(AssertionError):
-        wait_until(lambda: leader.leads, what="an answer of a frozen process", seconds=15)
+        wait_for(lambda: leader.leads, what="an answer of a frozen process", seconds=15)
     leader.wakes()
 
     assert finished("tdel", name)["conditions"][0]["reason"] == "Deleted"
@@ -155,13 +154,11 @@ def test_outage_of_the_api_server_longer_than_the_lease_ends_no_run(
     name, _ = slow_deletion
     leader = start()
     leader.comes_up()
-    wait_until(lambda: is_under_way(kubectl, name), what="a run that is under way", seconds=20)
+    wait_for(lambda: is_under_way(kubectl, name), what="a run that is under way", seconds=20)
 
     control_plane.stop_apiserver()
     try:
-        wait_until(
-            lambda: leader.metrics()["dragonfly_task_operator_leader"] == 0, what="the mandate to end", seconds=20
-        )
+        wait_for(lambda: leader.metrics()["dragonfly_task_operator_leader"] == 0, what="the mandate to end", seconds=20)
         status, text = leader.probe("/readyz")
     finally:
         control_plane.start_apiserver()
@@ -184,6 +181,6 @@ def test_standby_that_is_told_to_stop_ends_at_once_and_well(start: Start) -> Non
 def test_operator_that_may_not_touch_the_lease_is_not_ready_and_says_why(start: Start) -> None:
     refused = start("--leader-elect-name=another")
 
-    wait_until(lambda: "403 Forbidden" in refused.probe("/readyz")[1], what="a refusal in /readyz", seconds=20)
+    wait_for(lambda: "403 Forbidden" in refused.probe("/readyz")[1], what="a refusal in /readyz", seconds=20)
 
     assert refused.probe("/livez") == (200, "ok")

@@ -11,7 +11,8 @@ import pytest
 from hack.controlplane.server import ControlPlane
 from hack.kubectl import Kubectl
 from tests.integration.conftest import Finished
-from tests.integration.replicas import Start, deleted, deletion, replicas, wait_until
+from tests.integration.replicas import Start, deleted, deletion, replicas
+from tests.objects import wait_for
 from tests.simulator.control import Control, Simulation, simulation
 
 pytestmark = pytest.mark.controlplane
@@ -47,7 +48,7 @@ def restarted(
     kubectl.apply(deletion(f"done-{how}", DONE))
     finished("tdel", f"done-{how}")
     kubectl.apply(deletion(how, TASKS[how], parallelism=4))
-    wait_until(lambda: 3 <= deleted(kubectl, how) < PEERS, what="a run that is under way", seconds=20)
+    wait_for(lambda: 3 <= deleted(kubectl, how) < PEERS, what="a run that is under way", seconds=20)
     if how == "stopped":
         code, seconds = operator.stops()
         assert (code, seconds < 5) == (0, True), (code, seconds)
@@ -84,7 +85,7 @@ def test_stop_is_over_in_time_while_the_api_server_hangs(
     world.fails("slow", "delete", seconds=0.5)
     operator = start()
     kubectl.apply(deletion("hanging", task, parallelism=2))
-    wait_until(lambda: 3 <= deleted(kubectl, "hanging") < PEERS, what="a run that is under way", seconds=20)
+    wait_for(lambda: 3 <= deleted(kubectl, "hanging") < PEERS, what="a run that is under way", seconds=20)
 
     control_plane.pause_apiserver()
     try:
@@ -102,7 +103,7 @@ def test_stop_writes_down_what_is_known(start: Start, kubectl: Kubectl, world: C
     world.fails("slow", "delete", seconds=0.3)
     operator = start()
     kubectl.apply(deletion("checkpoint", task, parallelism=2))
-    wait_until(lambda: 3 <= deleted(kubectl, "checkpoint") < PEERS, what="a run that is under way", seconds=20)
+    wait_for(lambda: 3 <= deleted(kubectl, "checkpoint") < PEERS, what="a run that is under way", seconds=20)
 
     code, seconds = operator.stops()
 

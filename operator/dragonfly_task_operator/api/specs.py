@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeGuard
 
 from pydantic import Field
 
@@ -87,6 +87,11 @@ class TaskDeletionSpec(CommonSpec):
 
 
 Spec = TaskSearchSpec | TaskDeletionSpec
+
+
+def deletes(spec: Spec) -> TypeGuard[TaskDeletionSpec]:
+    """Tell whether peers are asked to delete; a dry run and a search only ask."""
+    return isinstance(spec, TaskDeletionSpec) and not spec.dry_run
 
 
 _WORK = {"targets", "scheduler_cluster_ids", "dry_run", "unreachable_peers", "unfinished_downloads", "run_id"}

@@ -236,37 +236,29 @@ def _describe(description: str) -> str:
 def _fit(status: Status, omitted: Omitted) -> Status:
     """Halve the largest list until the whole fits, and say what was left out."""
     limit = MAX_STATUS_BYTES - RESERVED_BYTES
-    images, tasks, failures = list(status.images or ()), list(status.tasks or ()), list(status.failures or ())
     while True:
-        cached = sum(len(task.cached_by or ()) for task in tasks)
-        candidate = status.model_copy(
+        status = status.model_copy(update={"omitted": omitted if any(omitted.to_json().values()) else None})
+        body = status.to_json()
+        if _size(body) <= limit:
+            return status
+        largest = max(("images", "tasks", "failures"), key=lambda name: _size(body.get(name)))
+        items = getattr(status, largest)
+        cached = _cached_entries(status)
+        if largest == "tasks" and len(items) == 1:
+            left = [items[0].model_copy(update={"filtered_query_params": None, "cached_by": None})]
+        else:
+            left = items[: len(items) // 2]
+        status = status.model_copy(update={largest: left or None})
+        omitted = omitted.model_copy(
             update={
-                "images": images or None,
-                "tasks": tasks,
-                "failures": failures or None,
-                "omitted": omitted if any(omitted.to_json().values()) else None,
+                largest: getattr(omitted, largest) + len(items) - len(left),
+                "cached_by": omitted.cached_by + cached - _cached_entries(status),
             }
         )
-        body = candidate.to_json()
-        if _size(body) <= limit:
-            return candidate
-        largest = max(("images", "tasks", "failures"), key=lambda name: _size(body.get(name)))
-        if largest == "images":
-            kept = len(images) // 2
-            omitted = omitted.model_copy(update={"images": omitted.images + len(images) - kept})
-            images = images[:kept]
-        elif largest == "failures":
-            kept = len(failures) // 2
-            omitted = omitted.model_copy(update={"failures": omitted.failures + len(failures) - kept})
-            failures = failures[:kept]
-        elif len(tasks) > 1:
-            kept = len(tasks) // 2
-            omitted = omitted.model_copy(update={"tasks": omitted.tasks + len(tasks) - kept})
-            tasks = tasks[:kept]
-        else:
-            tasks = [task.model_copy(update={"filtered_query_params": None, "cached_by": None}) for task in tasks]
-        lost = cached - sum(len(task.cached_by or ()) for task in tasks)
-        omitted = omitted.model_copy(update={"cached_by": omitted.cached_by + lost})
+
+
+def _cached_entries(status: Status) -> int:
+    return sum(len(task.cached_by or ()) for task in status.tasks or ())
 
 
 def _size(body: object) -> int:

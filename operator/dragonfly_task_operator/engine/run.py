@@ -7,7 +7,7 @@ import random
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from dragonfly_task_operator.api.specs import Spec, TaskDeletionSpec, UnreachablePeers
+from dragonfly_task_operator.api.specs import Spec, TaskDeletionSpec, UnreachablePeers, deletes
 from dragonfly_task_operator.api.status import Status
 from dragonfly_task_operator.engine import verdict
 from dragonfly_task_operator.engine.deleting import DeletionPolicy, delete
@@ -59,11 +59,6 @@ class Run:
     _last: Summary | None = None
     """The fold of a run that has ended: the verdict and the last snapshot are made of the same."""
 
-    @property
-    def deletes(self) -> bool:
-        """Whether peers are asked to delete; a dry run and a search only ask."""
-        return isinstance(self.spec, TaskDeletionSpec) and not self.spec.dry_run
-
     async def execute(self) -> Verdict:
         """Do the work. Whatever happens to peers and schedulers, a verdict comes out.
 
@@ -110,7 +105,7 @@ class Run:
             parallelism=spec.parallelism or means.parallelism,
             crowd=means.crowd,
         )
-        if isinstance(spec, TaskDeletionSpec) and not spec.dry_run:
+        if deletes(spec):
             await delete(
                 rounds,
                 DeletionPolicy(backoff_limit=spec.backoff_limit, unfinished_downloads=spec.unfinished_downloads),
@@ -132,7 +127,7 @@ class Run:
             results(
                 rounds.ledger,
                 summary,
-                deleting=self.deletes,
+                deleting=deletes(self.spec),
                 ignoring_unreachable=(
                     isinstance(self.spec, TaskDeletionSpec) and self.spec.unreachable_peers is UnreachablePeers.IGNORE
                 ),

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from dragonfly_task_operator.api.conditions import SUCCESSES, Reason
-from dragonfly_task_operator.api.specs import Spec, TaskDeletionSpec, UnreachablePeers
+from dragonfly_task_operator.api.specs import Spec, TaskDeletionSpec, UnreachablePeers, deletes
 from dragonfly_task_operator.engine.ledger import Ledger
 from dragonfly_task_operator.engine.report import NOTHING_CARRIED, Carried, describe_failure, peer_counts
 from dragonfly_task_operator.engine.summary import Counts, Summary
@@ -88,7 +88,7 @@ def progress(spec: Spec, ledger: Ledger, summary: Summary, trouble: RunError | N
     counts = summary.counts
     if not counts.total:
         return Verdict(Reason.RUNNING, "listing peers")
-    found = f"deleted from {counts.deleted}" if _deletes(spec) else f"cached on {counts.caching}"
+    found = f"deleted from {counts.deleted}" if deletes(spec) else f"cached on {counts.caching}"
     failing = _trouble(summary)
     return Verdict(
         Reason.RUNNING,
@@ -127,10 +127,6 @@ def _held_up(trouble: RunError) -> Verdict:
 def suspended(*, on_the_way: bool) -> Verdict:
     """Say that a run waits for the user."""
     return Verdict(Reason.SUSPENDED, f"{'suspended on the way' if on_the_way else 'not started'}: spec.suspend is true")
-
-
-def _deletes(spec: Spec) -> bool:
-    return isinstance(spec, TaskDeletionSpec) and not spec.dry_run
 
 
 def _trouble(summary: Summary) -> str:

@@ -6,10 +6,9 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-import aiohttp
-from kubernetes.aio.client import ApiClient, ApiException, CoreV1Api
+from kubernetes.aio.client import ApiClient, CoreV1Api
 
-from dragonfly_task_operator.errors import LookupFailed
+from dragonfly_task_operator.kube.looking_up import looking_up
 from dragonfly_task_operator.settings import PodSelector
 
 IPAndHostname: TypeAlias = tuple[str, str]
@@ -45,7 +44,7 @@ class RunningPods:
     async def _list(self, selector: PodSelector) -> Sequence[IPAndHostname]:
         found: list[IPAndHostname] = []
         following: str | None = None
-        try:
+        with looking_up(f"pods {selector}"):
             while following != "":
                 page: Any = await self._api.list_namespaced_pod(
                     selector.namespace,
@@ -56,10 +55,6 @@ class RunningPods:
                 )
                 found += [_pod(pod) for pod in page.items if pod.status.pod_ip and not pod.metadata.deletion_timestamp]
                 following = page.metadata._continue or ""  # noqa: SLF001 - `continue` is a word of Python's
-        except ApiException as error:
-            raise LookupFailed(f"pods {selector}: the API server answered {error.status} {error.reason}") from None
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise LookupFailed(f"pods {selector}: {type(error).__name__}: {error}") from None
         return found
 
 

@@ -150,12 +150,7 @@ class Running:
 
     async def _heed_edit(self, run: Run, engine: asyncio.Task[Verdict]) -> None:
         """See what a change of the object asks of the run that is going."""
-        try:
-            spec = self.snapshot.spec()
-        except UnreadableSpec as error:
-            raise Superseded from error
-        if run_key(spec) != self.begin.key:
-            raise Superseded
+        spec = self._same_work(self.snapshot)
         if spec.suspend:
             await _stop(engine)
             results, _ = run.snapshot()
@@ -199,13 +194,18 @@ class Running:
         # What the watch shows may meanwhile be newer than what this write gave.
         self.see(await self.objects.write_status(self.snapshot, render))
 
-    def _check_still_wanted(self, snapshot: Snapshot) -> None:
+    def _same_work(self, snapshot: Snapshot) -> Spec:
+        """Read a spec that asks for what this run does. Raises Superseded where it asks for something else."""
         try:
             spec = snapshot.spec()
         except UnreadableSpec as error:
             raise Superseded from error
         if run_key(spec) != self.begin.key:
             raise Superseded
+        return spec
+
+    def _check_still_wanted(self, snapshot: Snapshot) -> None:
+        self._same_work(snapshot)
         status, started = snapshot.status(), self.begin.started.replace(microsecond=0)
         if status.is_finished and (status.run_key, status.start_time) == (self.begin.key, started):
             raise Superseded  # the end of this very run has been written, if not by a write that gave an answer

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import aiohttp
-from kubernetes.aio.client import ApiClient, ApiException, DiscoveryV1Api
+from kubernetes.aio.client import ApiClient, DiscoveryV1Api
 
-from dragonfly_task_operator.errors import LookupFailed
+from dragonfly_task_operator.kube.looking_up import looking_up
 from dragonfly_task_operator.settings import ServiceRef
 
 
@@ -19,14 +18,10 @@ class EndpointSlices:
 
     async def endpoints(self, service: ServiceRef) -> Sequence[tuple[str, int]]:
         """List the ready endpoints of a Service: (ip, port). Raises LookupFailed."""
-        try:
+        with looking_up(f"service {service}"):
             slices = await self._api.list_namespaced_endpoint_slice(
                 service.namespace, label_selector=f"kubernetes.io/service-name={service.name}"
             )
-        except ApiException as error:
-            raise LookupFailed(f"service {service}: the API server answered {error.status} {error.reason}") from None
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise LookupFailed(f"service {service}: {type(error).__name__}: {error}") from None
         return [
             (address, port.port)
             for slice_ in slices.items
