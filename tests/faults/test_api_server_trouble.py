@@ -11,8 +11,8 @@ import pytest
 from hack.controlplane.server import ControlPlane
 from hack.installation import NAMESPACE, SERVICE_ACCOUNT
 from hack.kubectl import Kubectl
+from tests.apiserver_proxy import ApiServerProxy
 from tests.faults.stage import Stage, task_of
-from tests.faults.tampering import TamperingProxy
 from tests.objects import condition, wait_for
 from tests.simulator.control import Control, simulation
 
@@ -20,17 +20,17 @@ pytestmark = pytest.mark.controlplane
 
 
 @pytest.fixture
-def proxy(control_plane: ControlPlane) -> Iterator[TamperingProxy]:
-    with TamperingProxy(control_plane.url, control_plane.ca).running() as proxy:
+def proxy(control_plane: ControlPlane, kubectl: Kubectl) -> Iterator[ApiServerProxy]:
+    del kubectl  # has installed the operator's account
+    own = control_plane.service_account_kubeconfig(NAMESPACE, SERVICE_ACCOUNT)
+    with ApiServerProxy(own).running() as proxy:
         yield proxy
 
 
 @pytest.fixture
-def stage(control_plane: ControlPlane, kubectl: Kubectl, proxy: TamperingProxy, tmp_path: Path) -> Iterator[Stage]:
+def stage(control_plane: ControlPlane, kubectl: Kubectl, proxy: ApiServerProxy, tmp_path: Path) -> Iterator[Stage]:
     """An operator that sees the API server through the proxy, and sweeps every second. It is not started."""
-    own = control_plane.service_account_kubeconfig(NAMESPACE, SERVICE_ACCOUNT)
-    through = tmp_path / "kubeconfig"
-    through.write_text(own.read_text().replace(control_plane.url, proxy.url))
+    through = proxy.kubeconfig(tmp_path / "kubeconfig", user={"token": "anything"})
     with simulation(schedulers=3, peers=8) as running:
         stage = Stage(
             control_plane,
@@ -85,19 +85,19 @@ def test_invariants_hold_when_etcd_stands_still_for_a_while(stage: Stage, bodies
 
 
 def test_invariants_hold_when_watches_are_cut_and_expire(
-    stage: Stage, proxy: TamperingProxy, bodies: list[dict[str, Any]]
+    stage: Stage, proxy: ApiServerProxy, bodies: list[dict[str, Any]]
 ) -> None:
-    for trouble in (proxy.cuts_watches, proxy.expires_watches, proxy.cuts_watches):
-        wait_for(lambda: proxy.watches == 2, "watches of both kinds")
+    for trouble in (proxy.ends_watches, proxy.expires_watches, proxy.ends_watches):
+        wait_for(lambda: proxy.open_watches() == 2, "watches of both kinds")
         trouble()
 
     assert end(stage, bodies) == []
 
 
 def test_invariants_hold_when_events_are_doubled_and_stale(
-    stage: Stage, proxy: TamperingProxy, bodies: list[dict[str, Any]]
+    stage: Stage, proxy: ApiServerProxy, bodies: list[dict[str, Any]]
 ) -> None:
-    proxy.repeats = True
+    proxy.watches.repeats = True
     more = [stage.new("TaskDeletion", activeDeadlineSeconds=120) for _ in range(5)]
     for body in more:
         stage.world.caches(task_of(body))
@@ -110,10 +110,10 @@ def waits_for_peers(status: dict[str, Any]) -> bool:
     return "list no peers" in condition(status, "Succeeded")["message"]
 
 
-def test_object_whose_deletion_is_lost_asks_no_peer_any_more(stage: Stage, proxy: TamperingProxy) -> None:
+def test_object_whose_deletion_is_lost_asks_no_peer_any_more(stage: Stage, proxy: ApiServerProxy) -> None:
     world: Control = stage.world
     world.forget_hosts()  # the run waits, and has nothing new to write, which would tell it that its object is gone
-    proxy.loses_deletions = True
+    proxy.watches.loses_deletions = True
     lost, other = stage.new("TaskSearch"), stage.new("TaskSearch")
     stage.start_operator()
     stage.create([lost])
