@@ -106,6 +106,7 @@ async def run(settings: Settings, *, stop: asyncio.Event | None = None) -> None:
                 tls=peers_tls,
                 timeout=settings.rpc_timeout,
                 in_flight=RPCS_IN_FLIGHT,
+                requests_per_second=settings.peer_requests_per_second,
                 mandate=lease,
             ),
             clock=clock,

@@ -1,6 +1,6 @@
 """A dfdaemon as schedulers list it, in the bytes of `common.v2.Host`.
 
-Real hosts carry cpu, memory, network, disk and build messages (fields 12 to 16) which the operator skips. They are
+Real hosts carry cpu, memory, network and disk messages (fields 12 to 15) which the operator skips. They are
 here as zeros of a size estimated from those messages' fields (not measured), because they make a list of some ten
 thousand hosts larger than the 4 MiB that a gRPC client takes by default.
 """
@@ -14,7 +14,10 @@ from dragonfly_task_operator.protos_gen import common_pb2, scheduler_pb2
 NORMAL = 0
 SEED = 1
 
-_DETAIL_SIZES = {12: 128, 13: 48, 14: 56, 15: 80, 16: 64}  # cpu, memory, network, disk, build
+CLIENT_VERSION = "1.5.10"
+"""What peers announce, unless they are told otherwise."""
+
+_DETAIL_SIZES = {12: 128, 13: 48, 14: 56, 15: 80}  # cpu, memory, network, disk
 _LENGTH_DELIMITED = 2
 
 
@@ -40,8 +43,16 @@ def host_id(*, ip: str, hostname: str, seed: bool) -> str:
     return f"{ip}-{hostname}-seed" if seed else f"{ip}-{hostname}"
 
 
-def host(*, ip: str, hostname: str, port: int, seed: bool = False, disable_shared: bool = False) -> AnnouncedHost:
-    """Make the announcement of a dfdaemon that serves DfdaemonUpload at ip:port."""
+def host(
+    *,
+    ip: str,
+    hostname: str,
+    port: int,
+    seed: bool = False,
+    disable_shared: bool = False,
+    version: str | None = CLIENT_VERSION,
+) -> AnnouncedHost:
+    """Make the announcement of a dfdaemon that serves DfdaemonUpload at ip:port. With no version it tells none."""
     message = common_pb2.Host(
         id=host_id(ip=ip, hostname=hostname, seed=seed),
         type=SEED if seed else NORMAL,
@@ -58,6 +69,7 @@ def host(*, ip: str, hostname: str, port: int, seed: bool = False, disable_share
         disable_shared=disable_shared,
         proxy_port=4001,
         name=hostname,
+        build=None if version is None else common_pb2.Build(git_version=version),
     )
     message.MergeFromString(_MACHINE_DETAILS)
     return AnnouncedHost.of(message)

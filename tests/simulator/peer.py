@@ -57,6 +57,7 @@ class Peer(Endpoint):
         self.hung_downloads: set[str] = set()
         self._starting: dict[str, LocalTask] = {}  # these go on whatever becomes of the task
         self.disable_shared = False
+        self.client_version: str | None = hosts.CLIENT_VERSION
         self.host_id = hosts.host_id(ip=address[0], hostname=hostname, seed=seed)
         self._ring = ring
         self._delete_requests = delete_requests
@@ -123,7 +124,12 @@ class Peer(Endpoint):
         """What it tells schedulers of itself."""
         ip, port = self.address
         return hosts.host(
-            ip=ip, hostname=self.hostname, port=port, seed=self.is_seed, disable_shared=self.disable_shared
+            ip=ip,
+            hostname=self.hostname,
+            port=port,
+            seed=self.is_seed,
+            disable_shared=self.disable_shared,
+            version=self.client_version,
         )
 
     def announces(self) -> None:
@@ -136,6 +142,11 @@ class Peer(Endpoint):
     def disables_sharing(self) -> None:
         """Be configured with `disable_shared`: schedulers hear of no task that it has from now on."""
         self.disable_shared = True
+        self.announces()
+
+    def is_of_version(self, version: str | None) -> None:
+        """Be of another version from now on, or tell none."""
+        self.client_version = version
         self.announces()
 
     async def becomes(self, link: Link | str) -> None:

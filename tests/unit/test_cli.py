@@ -44,6 +44,13 @@ def test_no_filter_keeps_every_parameter() -> None:
         (("run",), None, "no scheduler is given"),
         (("run", "--scheduler", "x"), None, "'x' is not HOST:PORT"),
         (("run", "--scheduler", "x:1", "--parallelism", "0"), None, "setting parallelism"),
+        (("run", "--scheduler", "x:1", "--peer-requests-per-second", "0"), None, "setting peer_requests_per_second"),
+        (
+            ("run", "--scheduler", "x:1", "--peer-requests-per-second", "10001"),
+            None,
+            "setting peer_requests_per_second",
+        ),
+        (("run", "--scheduler", "x:1", "--peer-requests-per-second", "1.5"), None, "--peer-requests-per-second"),
         (("run", "--scheduler", "x:1", "--rpc-timeout", "soon"), None, "is not a duration"),
         (("run", "--scheduler", "x:1", "--leader-elect"), None, "--leader-elect needs --leader-elect-namespace"),
         (("run", "--scheduler", "x:1", "--health-bind-address", "8081"), None, "'8081' is no address to listen at"),

@@ -101,6 +101,17 @@ def test_bound_never_costs_a_peer_that_is_listed_now(remembered: HostMemory, mon
     assert set(remembered.merge([N0, N1])) == {N0, N1}
 
 
+def test_peer_that_was_updated_in_place_is_the_peer_that_it_was(clock: SteppingClock, remembered: HostMemory) -> None:
+    remembered.merge([N0])
+    remembered.answered(N0)
+    clock.passes(minutes=1)
+    (known,) = remembered.merge([replace(N0, client_version="1.6.0")])
+    clock.passes(minutes=1)
+    assert known.client_version == "1.6.0"
+    assert [host.client_version for host in remembered.merge([])] == ["1.6.0"]
+    assert remembered.last_seen(known).endswith("last answered 2 minutes ago")
+
+
 def test_last_seen_tells_both_times(clock: SteppingClock, remembered: HostMemory) -> None:
     remembered.merge([N0])
     remembered.answered(N0)

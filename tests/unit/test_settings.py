@@ -75,6 +75,29 @@ def test_every_setting_is_documented(model: type[BaseModel]) -> None:
     assert [name for name in model.model_fields if f"`{camel(name)}`" not in text] == []
 
 
+def test_pace_of_peers_is_given_in_the_file_in_the_environment_or_by_a_flag(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("scheduler: [s:8002]\npeerRequestsPerSecond: 40\n")
+
+    in_file = load({}, config=config).peer_requests_per_second
+    monkeypatch.setenv("DRAGONFLY_TASK_OPERATOR_PEER_REQUESTS_PER_SECOND", "50")
+    in_environment = load({}, config=config).peer_requests_per_second
+    by_flag = load({"peer_requests_per_second": 60}, config=config).peer_requests_per_second
+
+    assert (in_file, in_environment, by_flag) == (40, 50, 60)
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "10001", "fast", "1.5", "[1]"])
+def test_pace_that_makes_no_sense_is_named(tmp_path: Path, value: str) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(f"scheduler: [s:8002]\npeerRequestsPerSecond: {value}\n")
+
+    with pytest.raises(SettingsError, match="setting peer_requests_per_second: "):
+        load({}, config=config)
+
+
 def test_registries_are_given_in_the_file_in_the_environment_or_by_flags(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,6 +57,8 @@ class CachedBy(StatusModel):
     host_type: str
     """normal, super (a seed peer), strong or weak."""
     scheduler_cluster_id: Int64
+    client_version: str | None = None
+    """As the peer announced it; absent where it announced none."""
     finished: bool
     """False: a download is going on, died half way, or failed at its start."""
     content_length: Int64 | None = None
@@ -132,6 +134,8 @@ class Failure(StatusModel):
     ip: str
     host_type: str
     scheduler_cluster_id: Int64
+    client_version: str | None = None
+    """As the peer announced it; absent where it announced none."""
     reason: str
     """Unreachable, Timeout, TLS, PermissionDenied, Unimplemented, Overloaded, Downloading, Internal or StillCached."""
     description: str

@@ -32,16 +32,6 @@ OPTIONS: list[tuple[str, int | str]] = [
 ]
 
 
-REQUESTS_PER_SECOND = 300
-"""To one peer, in any second. A dfdaemon refuses at 400."""
-
-BURST = 50
-"""How many of them may go at once, after a pause."""
-
-_STEADY = REQUESTS_PER_SECOND - BURST
-"""Requests a second when there is no pause: a burst and a second of these are REQUESTS_PER_SECOND."""
-
-
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """Where a scheduler or a peer listens, and how it is spoken to.
@@ -81,15 +71,6 @@ class Connection:
     worked: bool = False
     broken: bool = False
     idle_since: float = 0.0
-    _due: float = 0.0
-
-    async def pace(self) -> None:
-        """Wait until one more request keeps to REQUESTS_PER_SECOND (the generic cell rate algorithm)."""
-        now = asyncio.get_running_loop().time()
-        self._due = max(self._due, now) + 1 / _STEADY
-        early = self._due - now - BURST / _STEADY
-        if early > 0:
-            await asyncio.sleep(early)
 
 
 def grpc_target(ip: str, port: int) -> str:

@@ -12,6 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from dragonfly_task_operator.dragonfly.channels import ChannelPool, Endpoint
 from dragonfly_task_operator.dragonfly.memory import HostMemory
+from dragonfly_task_operator.dragonfly.pacing import DEFAULT_REQUESTS_PER_SECOND, Paces
 from dragonfly_task_operator.dragonfly.rpc import RpcError, call
 from dragonfly_task_operator.dragonfly.tls import RotatingCredentials
 from dragonfly_task_operator.engine.model import (
@@ -34,6 +35,9 @@ from dragonfly_task_operator.protos_gen.dfdaemon_pb2 import (
 STAT = "/dfdaemon.v2.DfdaemonUpload/StatLocalTask"
 DELETE = "/dfdaemon.v2.DfdaemonUpload/DeleteTask"
 
+_NEEDED = "StatLocalTask over TCP needs client 1.1.8 or newer"
+"""DeleteTask was there before it (read in the client's sources)."""
+
 MAX_INT64 = (1 << 63) - 1
 """The API server takes no larger number: it would refuse the whole status."""
 
@@ -49,6 +53,7 @@ class GrpcPeers:
         tls: credentials by the name of a cluster; plaintext where there are none.
         timeout: seconds for one request.
         in_flight: most requests under way at once, over all objects.
+        requests_per_second: most to one peer in any second, over all objects.
         mandate: proved before each request; None where there is only one operator.
     """
 
@@ -60,6 +65,7 @@ class GrpcPeers:
         tls: Mapping[str, RotatingCredentials],
         timeout: float,
         in_flight: int,
+        requests_per_second: int = DEFAULT_REQUESTS_PER_SECOND,
         mandate: Mandate | None = None,
     ) -> None:
         self._mandate = mandate
@@ -68,6 +74,7 @@ class GrpcPeers:
         self._tls = tls
         self._timeout = timeout
         self._in_flight = asyncio.Semaphore(in_flight)
+        self._paces = Paces(requests_per_second)
 
     async def stat(self, host: Host, task: TaskID) -> Presence:
         """Ask a peer for its own copy.
@@ -110,7 +117,7 @@ class GrpcPeers:
         endpoint = Endpoint(host.ip, host.port, self._tls.get(host.cluster), host.ip)
         async with self._in_flight:
             with self._pool.connection(endpoint) as connection:
-                await connection.pace()
+                await self._paces.of(host.ip, host.port).turn()
                 if self._mandate is not None:
                     await self._mandate.proven()
                 try:
@@ -122,8 +129,15 @@ class GrpcPeers:
                 self._memory.answered(host)
 
     def _peer_error(self, host: Host, error: RpcError) -> PeerError:
-        """A dead peer is listed for 15 minutes: tell what speaks for its being one."""
+        """Tell what a person needs besides: of a peer that is too old its version, of a dead one when it was last seen.
+
+        A dead peer is listed for 15 minutes.
+        """
         mapped = error.as_peer_error()
+        if mapped.reason is PeerReason.UNIMPLEMENTED:
+            announced = f"announced client {host.client_version}" if host.client_version else "announced no version"
+            description = f"{mapped.description} ({_NEEDED}; this peer {announced})"
+            return PeerError(mapped.reason, description, retryable=mapped.retryable)
         if mapped.reason not in {PeerReason.UNREACHABLE, PeerReason.TIMEOUT}:
             return mapped
         description = f"{mapped.description} ({self._memory.last_seen(host)})"

@@ -55,6 +55,11 @@ class RpcError(Exception):
         return self.code is grpc.StatusCode.NOT_FOUND
 
     @property
+    def is_unimplemented(self) -> bool:
+        """Whether the other side does not know the request at all."""
+        return self.code is grpc.StatusCode.UNIMPLEMENTED
+
+    @property
     def is_answer(self) -> bool:
         """Whether the other side is there and answered."""
         return self.code not in _NO_ANSWER

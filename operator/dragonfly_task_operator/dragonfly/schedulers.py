@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -25,6 +26,8 @@ STAT_TASK = "/scheduler.v2.Scheduler/StatTask"
 
 _TASK_TYPES = {number: name for name, number in common_pb2.TaskType.items()}
 _HOST_TYPES = {0: HostType.NORMAL, 1: HostType.SUPER, 2: HostType.STRONG, 3: HostType.WEAK}
+
+_VERSION = re.compile(r"v?[0-9][0-9A-Za-z.+_-]{0,62}", re.ASCII)
 
 _ASKING = "dragonfly-task-operator"
 """A scheduler refuses a StatTask without a host id, whichever, as an invalid argument."""
@@ -133,7 +136,7 @@ class GrpcSchedulers:
         answers = await asyncio.gather(*(self._list_one(endpoint) for endpoint in endpoints))
         for address, endpoint, answer in zip(addresses, endpoints, answers, strict=True):
             if isinstance(answer, RpcError):
-                listing.silent.append(f"{address}: {'TLS: ' if answer.is_tls else ''}{answer.details}")
+                listing.silent.append(f"{address}: {_words(answer)}")
             else:
                 listing.answered.append(endpoint)
                 listing.listed.extend(_host(host, cluster.name) for host in answer.hosts)
@@ -178,6 +181,12 @@ class GrpcSchedulers:
             await call(connection, method, request, answer, timeout=self._timeout)
 
 
+def _words(error: RpcError) -> str:
+    if error.is_unimplemented:
+        return f"{error.details} (ListHosts needs scheduler 2.2.0 or newer)"
+    return f"TLS: {error.details}" if error.is_tls else error.details
+
+
 def _host(host: common_pb2.Host, cluster: str) -> Host:
     return Host(
         id=host.id,
@@ -187,7 +196,13 @@ def _host(host: common_pb2.Host, cluster: str) -> Host:
         type=_HOST_TYPES.get(host.type, HostType.NORMAL),
         scheduler_cluster_id=min(host.scheduler_cluster_id, MAX_INT64),
         cluster=cluster,
+        client_version=_version(host.build.git_version),
     )
+
+
+def _version(announced: str) -> str | None:
+    """Give a version as it was announced, or None for what is none: nothing keeps a peer from announcing a novel."""
+    return announced if _VERSION.fullmatch(announced) else None
 
 
 def _pod_host(ip: str, hostname: str, port: int, cluster: str) -> Host:

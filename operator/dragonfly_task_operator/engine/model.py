@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
@@ -27,7 +27,8 @@ class HostType(StrEnum):
 class Host:
     """A peer: a dfdaemon, as schedulers list it. `cluster` names the settings that it was found by.
 
-    A `scheduler_cluster_id` of 0 is not known.
+    A `scheduler_cluster_id` of 0 is not known. Two are the same whatever version they announce: a peer that was updated
+    in place is the peer that it was.
     """
 
     id: HostID
@@ -37,6 +38,7 @@ class Host:
     type: HostType
     scheduler_cluster_id: int
     cluster: str
+    client_version: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

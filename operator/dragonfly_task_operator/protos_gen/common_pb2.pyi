@@ -32,8 +32,14 @@ SMALL: SizeScope
 TINY: SizeScope
 EMPTY: SizeScope
 
+class Build(_message.Message):
+    __slots__ = ("git_version",)
+    GIT_VERSION_FIELD_NUMBER: _ClassVar[int]
+    git_version: str
+    def __init__(self, git_version: _Optional[str] = ...) -> None: ...
+
 class Host(_message.Message):
-    __slots__ = ("id", "type", "hostname", "ip", "port", "download_port", "os", "platform", "platform_family", "platform_version", "kernel_version", "scheduler_cluster_id", "disable_shared", "proxy_port", "name")
+    __slots__ = ("id", "type", "hostname", "ip", "port", "download_port", "os", "platform", "platform_family", "platform_version", "kernel_version", "build", "scheduler_cluster_id", "disable_shared", "proxy_port", "name")
     ID_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
     HOSTNAME_FIELD_NUMBER: _ClassVar[int]
@@ -45,6 +51,7 @@ class Host(_message.Message):
     PLATFORM_FAMILY_FIELD_NUMBER: _ClassVar[int]
     PLATFORM_VERSION_FIELD_NUMBER: _ClassVar[int]
     KERNEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    BUILD_FIELD_NUMBER: _ClassVar[int]
     SCHEDULER_CLUSTER_ID_FIELD_NUMBER: _ClassVar[int]
     DISABLE_SHARED_FIELD_NUMBER: _ClassVar[int]
     PROXY_PORT_FIELD_NUMBER: _ClassVar[int]
@@ -60,11 +67,12 @@ class Host(_message.Message):
     platform_family: str
     platform_version: str
     kernel_version: str
+    build: Build
     scheduler_cluster_id: int
     disable_shared: bool
     proxy_port: int
     name: str
-    def __init__(self, id: _Optional[str] = ..., type: _Optional[int] = ..., hostname: _Optional[str] = ..., ip: _Optional[str] = ..., port: _Optional[int] = ..., download_port: _Optional[int] = ..., os: _Optional[str] = ..., platform: _Optional[str] = ..., platform_family: _Optional[str] = ..., platform_version: _Optional[str] = ..., kernel_version: _Optional[str] = ..., scheduler_cluster_id: _Optional[int] = ..., disable_shared: _Optional[bool] = ..., proxy_port: _Optional[int] = ..., name: _Optional[str] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., type: _Optional[int] = ..., hostname: _Optional[str] = ..., ip: _Optional[str] = ..., port: _Optional[int] = ..., download_port: _Optional[int] = ..., os: _Optional[str] = ..., platform: _Optional[str] = ..., platform_family: _Optional[str] = ..., platform_version: _Optional[str] = ..., kernel_version: _Optional[str] = ..., build: _Optional[_Union[Build, _Mapping]] = ..., scheduler_cluster_id: _Optional[int] = ..., disable_shared: _Optional[bool] = ..., proxy_port: _Optional[int] = ..., name: _Optional[str] = ...) -> None: ...
 
 class Task(_message.Message):
     __slots__ = ("id", "type", "url", "digest", "tag", "application", "filtered_query_params", "request_header", "content_length", "piece_count", "size_scope", "state", "peer_count", "has_available_peer", "created_at", "updated_at")

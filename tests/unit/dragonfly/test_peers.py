@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -243,3 +244,18 @@ async def test_all_requests_to_a_peer_share_one_connection(peer: Peer) -> None:
             await asking.stat(host_of(peer), f"{number:064x}")
 
     assert (peer.calls["stat"], len(peer.clients)) == (10, 1)
+
+
+@pytest.mark.parametrize("call", ["stat", "delete"])
+@pytest.mark.parametrize(
+    ("version", "announced"), [("1.1.5", "announced client 1.1.5"), (None, "announced no version")]
+)
+async def test_peer_that_is_too_old_is_told_with_its_version_and_the_one_it_needs(
+    peer: Peer, call: str, version: str | None, announced: str
+) -> None:
+    peer.fails(call, code=grpc.StatusCode.UNIMPLEMENTED)
+
+    error = await failure_of(call, replace(host_of(peer), client_version=version))
+
+    assert error.reason is PeerReason.UNIMPLEMENTED
+    assert error.description.endswith(f"(StatLocalTask over TCP needs client 1.1.8 or newer; this peer {announced})")

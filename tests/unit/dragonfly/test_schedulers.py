@@ -15,6 +15,7 @@ from dragonfly_task_operator.engine.model import HostType
 from dragonfly_task_operator.errors import NoSchedulerReachable
 from dragonfly_task_operator.settings import ClusterSettings
 from tests.simulator import Link, SimulatedCluster
+from tests.simulator.hosts import CLIENT_VERSION
 from tests.unit.clocks import SteppingClock
 
 TASK = "a1" * 32
@@ -132,3 +133,47 @@ async def test_scheduler_that_errs_about_a_task_does_not_hide_what_another_knows
         await schedulers.hosts()
 
         assert await schedulers.metadata(TASK) is not None
+
+
+@pytest.mark.parametrize(
+    ("announced", "known"),
+    [
+        ("1.5.10", "1.5.10"),
+        ("v2.1.0-rc.1+4f5e", "v2.1.0-rc.1+4f5e"),
+        (None, None),
+        ("", None),
+        ("unknown", None),
+        ("1.5.10\n- injected", None),
+        ("1.5.10 <b>", None),
+        ("\u0661.5", None),
+        ("1" * 63, "1" * 63),
+        ("1" * 100_000, None),
+    ],
+)
+async def test_version_is_what_a_peer_announced_if_that_is_one(
+    world: SimulatedCluster, announced: str | None, known: str | None
+) -> None:
+    world.peer("n0").is_of_version(announced)
+
+    async with schedulers_of(world) as schedulers:
+        versions = {host.hostname: host.client_version for host in (await schedulers.hosts()).hosts}
+
+    assert (versions["n0"], versions["n1"]) == (known, CLIENT_VERSION)
+
+
+async def test_peer_that_was_updated_in_place_is_known_by_its_new_version(world: SimulatedCluster) -> None:
+    async with schedulers_of(world) as schedulers:
+        await schedulers.hosts()
+        world.peer("n0").is_of_version("1.6.0")
+        hosts = (await schedulers.hosts()).hosts
+
+    assert [host.client_version for host in hosts if host.hostname == "n0"] == ["1.6.0"]
+
+
+async def test_scheduler_that_is_too_old_is_told_the_version_it_needs(world: SimulatedCluster) -> None:
+    world.scheduler(1).fails("list_hosts", code=grpc.StatusCode.UNIMPLEMENTED)
+
+    async with schedulers_of(world) as schedulers:
+        (silent,) = (await schedulers.hosts()).silent
+
+    assert "ListHosts needs scheduler 2.2.0 or newer" in silent

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -280,3 +281,22 @@ def test_carried_counts_are_those_of_the_whole_run_too() -> None:
 
     assert status.peers is not None
     assert (status.peers.deleted, status.peers.already_absent, status.peers.total) == (2, 1, 3)
+
+
+def test_failures_and_holders_carry_the_version_that_their_peer_announced() -> None:
+    plan = tasks(1)
+    hosts = [
+        replace(peer, client_version=version) for peer, version in zip(peers(4), ["1.5.10", None] * 2, strict=True)
+    ]
+    ledger = Ledger(plan)
+    ledger.add_hosts(hosts)
+    outcomes: list[Outcome] = [failed(), failed(), Holds(Cached()), Holds(Cached())]
+    for peer, outcome in zip(hosts, outcomes, strict=True):
+        ledger.record(plan[0].id, peer.id, outcome)
+
+    status = status_of(ledger).to_json()
+
+    versions = [
+        [each.get("clientVersion") for each in side] for side in (status["failures"], status["tasks"][0]["cachedBy"])
+    ]
+    assert versions == [["1.5.10", None]] * 2
