@@ -118,7 +118,9 @@ class ImageStatus(StatusModel):
     peers_with_some: Int64
     """Peers that had some of these blobs when asked, but not all."""
     foreign_layers: Int64 | None = None
-    """Layers that no registry serves, and that were left out."""
+    """Layers that the registry need not have, as base layers of Windows. They are asked for too."""
+    unknown_parts: Int64 | None = None
+    """What the image refers to that could not be looked at; the message of the condition Succeeded tells of it."""
     kept: Int64 | None = None
     """Blobs and manifests that were left out because of keepSharedWith."""
     summary: str

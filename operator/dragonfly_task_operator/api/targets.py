@@ -24,6 +24,7 @@ _BELONGS_TO = {
     "revision": ("url",),
     "platform": ("imageManifestURL",),
     "keepSharedWith": ("imageManifestURL",),
+    "ignoreUnknownParts": ("imageManifestURL",),
     "pullSecretRef": ("imageManifestURL",),
     "caSecretRef": ("imageManifestURL",),
     "insecureSkipTLSVerify": ("imageManifestURL",),
@@ -100,7 +101,7 @@ def _absolute(field: str, example: str) -> tuple[AfterValidator, dict[str, objec
 _CHECK_URL, _URL_RULE = _absolute("url", "https://example.com/model.bin")
 # No longer than need be: the API server weighs a rule by the length of its expression.
 IMAGE_MANIFEST_URL = (
-    r"^(https?://[^/?#\s@]+(?:/[^?#\s]*)?/v2/([a-z0-9][a-z0-9._/-]*))/manifests/([^/?#\s]+)(\?[^#\s]*)?$"
+    r"^(https?://[^/?#\s@]+(?:/[^?#\s]*?)?/v2/([a-z0-9][a-z0-9._/-]*))/manifests/([^/?#\s]+)(\?[^#\s]*)?$"
 )
 """Groups: the URL of the repository, the repository's name, the tag or digest, and the query."""
 
@@ -171,6 +172,9 @@ class Target(Model):
         Field(max_length=10),
     ] = None
     """Leave out what these images, given by the URLs of their manifests, also use: their blobs and manifests stay."""
+
+    ignore_unknown_parts: bool | None = None
+    """Whether to delete what is known of the image where its registry lists parts that could not be looked at."""
 
     pull_secret_ref: SecretRef | None = None
     """The Secret to log in at the registry with: kubernetes.io/dockerconfigjson or kubernetes.io/basic-auth."""

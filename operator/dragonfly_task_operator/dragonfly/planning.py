@@ -11,6 +11,7 @@ from dragonfly_task_operator.dragonfly.task_ids import Candidate, blob_digest_id
 from dragonfly_task_operator.engine.fanout import fan_out
 from dragonfly_task_operator.engine.model import Identity, Image, ImagePart, Plan, PlannedImage, PlannedTask
 from dragonfly_task_operator.engine.ports import Troubled
+from dragonfly_task_operator.errors import InvalidTarget
 
 IMAGES_AT_ONCE = 4
 """Images of one object that registries are asked about at once."""
@@ -71,7 +72,8 @@ def _plan_image(index: int, target: Target, image: Image) -> tuple[list[PlannedT
         tasks += found
         if not part.is_manifest:
             blobs.append(frozenset(task.id for task in found))
-    return tasks, PlannedImage(index, target.image_manifest_url or "", image, tuple(blobs))
+    reference, ignores_unknown = target.image_manifest_url or "", bool(target.ignore_unknown_parts)
+    return tasks, PlannedImage(index, reference, image, tuple(blobs), ignores_unknown)
 
 
 def _part_candidates(part: ImagePart, target: Target) -> list[tuple[Candidate, str]]:
@@ -82,9 +84,14 @@ def _part_candidates(part: ImagePart, target: Target) -> list[tuple[Candidate, s
         if part.is_manifest
         else Candidate(blob_digest_id(by_digest), Identity.BLOB_DIGEST)
     )
-    return [(digest, by_digest)] + [
-        (candidate, url) for url in part.urls for candidate in candidates_of_url(url, target)
-    ]
+    found = [(digest, by_digest)]
+    found += [(candidate, url) for url in part.urls for candidate in candidates_of_url(url, target)]
+    for url in part.elsewhere:
+        try:
+            found += [(candidate, url) for candidate in candidates_of_url(url, target)]
+        except InvalidTarget:
+            continue  # by the peers' own rules: so none of them has fetched anything from there
+    return found
 
 
 def _plan(

@@ -102,7 +102,8 @@ class ImagePart:
     Attributes:
         size: bytes.
         platforms: whose part it is; empty where the image does not say.
-        urls: where peers may have fetched it from.
+        urls: where peers may have fetched it from, in the image's own repository; the first is by digest.
+        elsewhere: where else, as the image says; nobody has looked whether a peer would take these for URLs.
     """
 
     digest: str
@@ -111,6 +112,28 @@ class ImagePart:
     platforms: tuple[str, ...]
     urls: tuple[str, ...]
     is_manifest: bool
+    elsewhere: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownPart:
+    """What an image refers to that could not be looked at: what it is made of, or whether it is there, is not known.
+
+    Attributes:
+        position: where it is referred to, as in `manifests[1] of sha256:...`.
+        media_type, digest: as the reference says; empty where it does not, or not in a way that can be read.
+        why: for a person.
+    """
+
+    position: str
+    media_type: str
+    digest: str
+    why: str
+
+    def __str__(self) -> str:
+        """Tell it in a line."""
+        what = ", ".join(filter(None, (self.media_type, self.digest)))
+        return f"{self.position}{f' ({what})' if what else ''}: {self.why}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +143,9 @@ class Image:
     Attributes:
         digest: of the manifest or index that the image was named by.
         parts: each once, whatever number of manifests share it.
-        foreign_layers: layers that no registry serves; they are no parts.
+        foreign_layers: how many parts are layers that the registry need not have.
         kept: parts left out because other images use them.
+        unknown: what could not be looked at, of this image and of those that it is to leave something to.
     """
 
     digest: str
@@ -129,6 +153,7 @@ class Image:
     parts: tuple[ImagePart, ...]
     foreign_layers: int
     kept: int
+    unknown: tuple[UnknownPart, ...] = ()
 
     @property
     def size(self) -> int:
@@ -144,12 +169,14 @@ class PlannedImage:
         target: index into `spec.targets`.
         reference: the URL that named it.
         blobs: for each config and layer, every id that it can have.
+        ignores_unknown: whether the user lets a deletion go on over what could not be looked at.
     """
 
     target: int
     reference: str
     image: Image
     blobs: tuple[frozenset[TaskID], ...]
+    ignores_unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from dragonfly_task_operator.api.status import (
 from dragonfly_task_operator.engine.ledger import Failed, Ledger
 from dragonfly_task_operator.engine.model import Cached, Copy, Host
 from dragonfly_task_operator.engine.summary import Counts, ImageSummary, PeerFailure, Summary, TaskSummary
+from dragonfly_task_operator.engine.unlooked import name
 from dragonfly_task_operator.observability.redaction import cut, redact
 
 MAX_STATUS_BYTES = 256 << 10
@@ -162,6 +163,7 @@ def _image(summary: ImageSummary) -> ImageStatus:
         peers_with_some=summary.peers_with_some,
         foreign_layers=image.foreign_layers or None,
         kept=image.kept or None,
+        unknown_parts=len(image.unknown) or None,
         summary=cut(_describe_image(summary), MAX_DESCRIPTION),
     )
 
@@ -169,11 +171,9 @@ def _image(summary: ImageSummary) -> ImageStatus:
 def _describe_image(summary: ImageSummary) -> str:
     """Tell of an image in a line, by the name that people pull it by."""
     planned, image = summary.planned, summary.planned.image
-    repository, _, reference = planned.reference.partition("?")[0].rpartition("/manifests/")
-    name = repository.partition("://")[2].replace("/v2/", "/", 1) + ("@" if ":" in reference else ":") + reference
     platforms = f" for {len(image.platforms)} platforms" if len(image.platforms) > 1 else ""
     return (
-        f"{name}: {len(planned.blobs)} blobs{platforms}, {image.size / (1 << 20):.1f} MiB;"
+        f"{name(planned)}: {len(planned.blobs)} blobs{platforms}, {image.size / (1 << 20):.1f} MiB;"
         f" peers with all of it: {summary.peers_with_all}, with some: {summary.peers_with_some}"
     )
 

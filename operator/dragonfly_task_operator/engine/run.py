@@ -17,6 +17,7 @@ from dragonfly_task_operator.engine.report import NOTHING_CARRIED, Carried, resu
 from dragonfly_task_operator.engine.rounds import Jitter, Rounds
 from dragonfly_task_operator.engine.searching import search
 from dragonfly_task_operator.engine.summary import Summary, summarise
+from dragonfly_task_operator.engine.unlooked import require_known
 from dragonfly_task_operator.engine.verdict import Verdict
 from dragonfly_task_operator.errors import RunError
 
@@ -92,6 +93,8 @@ class Run:
     async def _work(self) -> Ledger:
         spec, means = self.spec, self.means
         plan = await means.targets.resolve(spec.targets, namespace=self.namespace, troubled=self._note)
+        if isinstance(spec, TaskDeletionSpec):
+            require_known(plan.images)
         ledger = Ledger(plan.tasks, plan.images)
         self._rounds = rounds = Rounds(
             ledger=ledger,
@@ -105,6 +108,8 @@ class Run:
             parallelism=spec.parallelism or means.parallelism,
             crowd=means.crowd,
         )
+        if not plan.tasks:
+            return ledger  # every part of every image is kept: there is nothing to ask anybody about
         if deletes(spec):
             await delete(
                 rounds,

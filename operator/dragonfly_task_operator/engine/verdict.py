@@ -10,6 +10,7 @@ from dragonfly_task_operator.api.specs import Spec, TaskDeletionSpec, Unreachabl
 from dragonfly_task_operator.engine.ledger import Ledger
 from dragonfly_task_operator.engine.report import NOTHING_CARRIED, Carried, describe_failure, peer_counts
 from dragonfly_task_operator.engine.summary import Counts, Summary
+from dragonfly_task_operator.engine.unlooked import kept_note, unknown_note
 from dragonfly_task_operator.errors import RunError
 from dragonfly_task_operator.observability.redaction import cut, redact
 
@@ -33,15 +34,18 @@ def judge(spec: Spec, ledger: Ledger, summary: Summary, *, carried: Carried = NO
     """Judge a run that came to its own end."""
     counts = summary.counts
     peers = f"{counts.total} peer{'' if counts.total == 1 else 's'}"
-    note = _image_note(summary) + _schedulers_note(ledger)
+    unknown, kept = unknown_note(ledger.images), kept_note(ledger.images)
+    if not ledger.tasks:
+        return _nothing_asked(spec, unknown, f"no peer was asked: {_joined(kept, unknown).removeprefix('; ')}")
+    note = _image_note(summary) + _joined(kept, unknown) + _schedulers_note(ledger)
     trouble = _trouble(summary)
     ignored = f"; {trouble}, see status.failures" if trouble else ""
 
     if not isinstance(spec, TaskDeletionSpec):
-        if trouble:
-            return Verdict(
-                Reason.PARTIAL_RESULTS, f"cached on {counts.caching} of {peers}; {trouble}: see status.failures{note}"
-            )
+        if trouble or unknown:
+            failed = f"; {trouble}: see status.failures" if trouble else ""
+            message = f"cached on {counts.caching} of {peers}{failed}{note}"
+            return Verdict(Reason.PARTIAL_RESULTS, cut(message, MAX_MESSAGE))
         if counts.caching:
             return Verdict(Reason.FOUND, f"cached on {counts.caching} of {peers}{note}")
         return Verdict(Reason.NOT_FOUND, f"cached on none of {peers}{note}")
@@ -74,6 +78,13 @@ def judge(spec: Spec, ledger: Ledger, summary: Summary, *, carried: Carried = NO
         Reason.DELETED,
         f"deleted from {deleted} of {peers}; all {asked} of them, asked again, no longer have it{ignored}{note}",
     )
+
+
+def _nothing_asked(spec: Spec, unknown: str, message: str) -> Verdict:
+    """Judge a run whose images keep every part that is known of them."""
+    if not isinstance(spec, TaskDeletionSpec):
+        return Verdict(Reason.PARTIAL_RESULTS if unknown else Reason.NOT_FOUND, message)
+    return Verdict(Reason.DRY_RUN if spec.dry_run else Reason.NOTHING_TO_DELETE, f"nothing to delete, {message}")
 
 
 def resolving(trouble: RunError | None) -> Verdict:
@@ -140,6 +151,10 @@ def _trouble(summary: Summary) -> str:
         f"{count} {reason}" for reason, count in sorted(counter.items(), key=lambda item: (-item[1], item[0]))
     )
     return f"{peers} peer{'' if peers == 1 else 's'} failed ({reasons})"
+
+
+def _joined(*notes: str) -> str:
+    return "".join(f"; {note}" for note in notes if note)
 
 
 def _image_note(summary: Summary) -> str:

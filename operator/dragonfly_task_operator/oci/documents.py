@@ -1,93 +1,98 @@
-"""What registries send: indexes, manifests and configs of the OCI and Docker formats, parsed without trust."""
+"""What registries send: indexes and manifests of the OCI and Docker formats, read without trust.
+
+A document is taken for what it is made of. A field that nobody needs spoils nothing, whatever is in it; and what a
+reference lacks is told of that reference: never of the whole document, and never passed over.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic.alias_generators import to_camel
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from dragonfly_task_operator.errors import ImageUnresolvable
+from dragonfly_task_operator.oci.media_types import ARTIFACTS, INDEXES, MANIFESTS, SCHEMA_1, Kind, kind_of, plain
+from dragonfly_task_operator.oci.platforms import is_said_to_be_unknown, platform_of
 
-INDEXES = frozenset(
-    {"application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json"}
-)
-MANIFESTS = frozenset(
-    {
-        "application/vnd.oci.image.manifest.v1+json",
-        "application/vnd.docker.distribution.manifest.v2+json",
-        "application/vnd.oci.artifact.manifest.v1+json",
-    }
-)
-ACCEPT = ", ".join(sorted(INDEXES | MANIFESTS))
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
+_MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9!#$&^_.+-]+")
+_MAX_MEDIA_TYPE = 255
+_URL = re.compile(r"https?://\S+", re.IGNORECASE)
+_MAX_URL = 8192
+_MAX_SIZE = (1 << 63) - 1
+_MAX_DIGITS = 19
+_REFERENCE_TYPE, _REFERENCE_DIGEST = "vnd.docker.reference.type", "vnd.docker.reference.digest"
+"""Annotations that BuildKit writes on the attestations in an index."""
 
-_ANYTHING = frozenset({"", "application/json", "application/octet-stream", "text/plain"})
-"""What registries say of a manifest whose kind they don't look at."""
-
-_FOREIGN = ("application/vnd.docker.image.rootfs.foreign.", "application/vnd.oci.image.layer.nondistributable.")
-
-_Digest = Annotated[str, Field(pattern=r"^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$")]
-_MediaType = Annotated[
-    str, Field(max_length=255, pattern=r"^([A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*/[A-Za-z0-9!#$&^_.+-]+)?$")
-]
-_Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,32}$")]
+_NAMES = {
+    name.casefold(): name
+    for name in (
+        *("schemaVersion", "mediaType", "manifests", "config", "layers", "blobs", "fsLayers"),
+        *("digest", "size", "urls", "platform", "os", "architecture", "variant", "annotations", "errors"),
+    )
+}
+"""Names as they are read here. Clients in Go take any case of them."""
 
 
-class _Wire(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, extra="ignore", frozen=True)
+_SHAPES = {"mediaType", "manifests", "config", "layers", "blobs"}
+_POINTERS = {"mediaType", "digest", "urls", "platform"}
 
 
-class Platform(_Wire):
-    """What a manifest is for."""
-
-    os: _Word = ""
-    architecture: _Word = ""
-    variant: _Word | None = None
-
-    def __str__(self) -> str:
-        """Give it as os/architecture or os/architecture/variant; nothing where it is not known."""
-        if self.os in {"", "unknown"} or self.architecture in {"", "unknown"}:
-            return ""
-        return "/".join(filter(None, (self.os, self.architecture, self.variant)))
+class Unreadable(ImageUnresolvable):
+    """What was served in place of a manifest or index is none that can be read."""
 
 
-class Descriptor(_Wire):
-    """A pointer to content."""
+@dataclass(frozen=True, slots=True)
+class Descriptor:
+    """A reference to content.
 
-    media_type: _MediaType
-    digest: _Digest
-    size: Annotated[int, Field(ge=0, lt=1 << 63)]
-    urls: tuple[str, ...] | None = None
-    platform: Platform | None = None
+    Attributes:
+        position: where it stands, as in `layers[3]`.
+        media_type: plain; empty where it is none.
+        digest: empty where it is none that content can be known by; then `flaw` says why.
+        size: bytes; 0 where it does not say.
+        urls: where else the content may be had.
+        platform: what it is for, empty where it does not say.
+        attests: of an attestation, the digest of what it is about, empty where it does not say; None of all else.
+    """
 
-    @property
-    def is_foreign_layer(self) -> bool:
-        """Whether it is fetched from elsewhere than the registry: base layers of Windows."""
-        return bool(self.urls) and self.media_type.startswith(_FOREIGN)
+    position: str
+    media_type: str = ""
+    digest: str = ""
+    size: int = 0
+    urls: tuple[str, ...] = ()
+    platform: str = ""
+    attests: str | None = None
+    flaw: str = ""
 
 
-class Document(_Wire):
-    """An index (`manifests`), an image's manifest (`config` and `layers`) or an artifact's (`blobs`)."""
+@dataclass(frozen=True, slots=True)
+class Document:
+    """An index (`manifests`) or a manifest (its config and layers, or an artifact's blobs, as `content`)."""
 
-    media_type: _MediaType | None = None
-    manifests: tuple[Descriptor, ...] | None = None
-    config: Descriptor | None = None
-    layers: tuple[Descriptor, ...] | None = None
-    blobs: tuple[Descriptor, ...] | None = None
+    media_type: str
+    manifests: tuple[Descriptor, ...]
+    content: tuple[Descriptor, ...]
 
     @property
-    def content(self) -> tuple[Descriptor, ...]:
-        """The config and layers, or the blobs."""
-        config = () if self.config is None else (self.config,)
-        return config + (self.layers or ()) + (self.blobs or ())
+    def is_index(self) -> bool:
+        """Whether it refers to manifests."""
+        return self.media_type in INDEXES
+
+    @property
+    def config(self) -> Descriptor | None:
+        """The config of an image or artifact, where it has one."""
+        return next((each for each in self.content if each.position == "config"), None)
 
 
-def read_document(body: bytes, *, content_type: str, what: str) -> tuple[str, Document]:
-    """Read what a registry sent as a manifest, and tell its media type.
+def read_document(body: bytes, *, content_type: str, what: str) -> Document:
+    """Read what a registry sent as a manifest.
 
-    What two readers may take for two things is refused: a document that calls itself otherwise than the registry does,
-    or that is an index and a manifest at once.
+    The document's word on its own media type counts, then the registry's, then what the document is made of. What two
+    readers may take for two things is refused: a document that is called an index and made as a manifest, or is both.
 
     Args:
         body: all of it.
@@ -95,47 +100,163 @@ def read_document(body: bytes, *, content_type: str, what: str) -> tuple[str, Do
         what: to speak of it in an error.
 
     Raises:
-        ImageUnresolvable: it is none.
+        Unreadable: it is none.
     """
-    try:
-        document = Document.model_validate_json(body)
-    except ValidationError:
-        raise ImageUnresolvable(
-            f"{what} is no manifest or index: its JSON is cut off or malformed; push the image again or correct the URL"
-        ) from None
-    declared = content_type.partition(";")[0].strip().lower()
-    media_type = (document.media_type or "") if declared in _ANYTHING else declared
-    if media_type not in INDEXES | MANIFESTS:
-        raise ImageUnresolvable(
-            f"{what} is of a media type that the operator can't read: it reads OCI and Docker (schema 2) manifests and"
-            " indexes; is it really a registry that answers there?"
+    header = plain(content_type)
+    document = _read_json(body, what)
+    own = plain(document["mediaType"]) if isinstance(document.get("mediaType"), str) else ""
+    _refuse_others(document, {own, header}, what)
+    manifests = _list(document, "manifests", what)
+    content = (*_config(document), *_list(document, "layers", what), *_list(document, "blobs", what))
+    said = [media_type for media_type in (own, header) if media_type in INDEXES | MANIFESTS]
+    if not said and kind_of(own) is not Kind.UNSAID:
+        raise Unreadable(
+            f"{what} calls itself {_shown(own)}, a media type that the operator can't read: it reads OCI and Docker"
+            " (schema 2) manifests and indexes; name an image, or its blobs by url"
         )
-    if media_type in INDEXES:
-        fits = document.manifests is not None and not document.content
+    if not said and not manifests and not content:
+        raise Unreadable(
+            f"{what} is JSON, but no manifest or index: it names neither manifests nor layers; is it really a registry"
+            " that answers there?"
+        )
+    if said:
+        media_type = said[0]
+    elif manifests:
+        media_type = "application/vnd.oci.image.index.v1+json"
     else:
-        fits = document.manifests is None and (document.config is not None or "artifact" in media_type)
-    if document.media_type not in {None, "", media_type} or not fits:
-        raise ImageUnresolvable(f"{what} contradicts its own media type {media_type}; push the image again")
-    return media_type, document
+        media_type = "application/vnd.oci.image.manifest.v1+json"
+    is_index = media_type in INDEXES
+    if is_index:
+        fits = "manifests" in document and not content
+    else:
+        fits = not manifests and (bool(_config(document)) or media_type in ARTIFACTS)
+    if not fits or any((each in INDEXES) != is_index for each in said):
+        raise Unreadable(f"{what} contradicts its own media type {media_type}; push the image again")
+    return Document(media_type, manifests, content)
 
 
-def read_platform(config: bytes) -> Platform:
-    """Read from an image's config what it is for; of unknown platform where it does not say."""
-    try:
-        return Platform.model_validate_json(config)
-    except ValidationError:
-        return Platform()
-
-
-def is_platform(platform: str, wanted: str) -> bool:
-    """Tell whether a user who writes `wanted` means this platform. Without a variant, every variant is meant."""
-    os, architecture, *variant = platform.split("/")
-    if architecture == "arm64" and not variant:
-        variant = ["v8"]
-    return [os, architecture, *variant][: wanted.count("/") + 1] == wanted.split("/")
+def read_digest(text: str) -> str:
+    """Read a digest, as a header has it; empty where it is none that content can be checked by."""
+    found = text.strip().strip("\"'").strip().lower()
+    return found if _DIGEST.fullmatch(found) else ""
 
 
 def has_digest(body: bytes, digest: str) -> bool:
     """Tell whether content is what a digest stands for."""
     algorithm, _, encoded = digest.partition(":")
     return algorithm in {"sha256", "sha512"} and hashlib.new(algorithm, body).hexdigest() == encoded
+
+
+def _read_json(body: bytes, what: str) -> _Object:
+    if body.startswith((b"\x1f\x8b", b"\x28\xb5\x2f\xfd")):
+        raise Unreadable(
+            f"{what} is compressed, which was not asked for: something between the operator and the registry compresses"
+            " what must not be changed; have it leave /v2/ alone"
+        )
+    if body.lstrip().startswith(b"<"):
+        raise Unreadable(
+            f"{what} is a web page (HTML), no manifest: a log-in page, a portal or a proxy answers in place of the"
+            " registry's API; name the host and path of the API in imageManifestURL, and have /v2/ let through there"
+        )
+    if not body.strip():
+        raise Unreadable(f"{what} is empty; check the registry's storage, or push the image again")
+    try:
+        document = json.loads(body, object_pairs_hook=_Object, parse_int=_number)
+    except (ValueError, RecursionError):
+        raise Unreadable(
+            f"{what} is no manifest or index: its JSON is cut off or malformed; push the image again or correct the URL"
+        ) from None
+    if not isinstance(document, _Object):
+        raise Unreadable(f"{what} is no manifest or index: its JSON is malformed, no object; correct the URL")
+    if twice := document.twice & _SHAPES:
+        raise Unreadable(
+            f"{what} has its {min(twice)} twice, and readers differ in which they take; push the image again"
+        )
+    return document
+
+
+class _Object(dict[str, Any]):
+    """An object of JSON. `twice`: the names that it has more than once, in any case of their letters."""
+
+    def __init__(self, pairs: Sequence[tuple[str, Any]]) -> None:
+        super().__init__()
+        self.twice: set[str] = set()
+        for written, value in pairs:
+            name = _NAMES.get(written.casefold(), written)
+            if name in self:
+                self.twice.add(name)
+            self[name] = value
+
+
+def _number(text: str) -> int | None:
+    return int(text) if len(text) <= _MAX_DIGITS else None
+
+
+def _refuse_others(document: _Object, said: set[str], what: str) -> None:
+    if _SHAPES & document.keys() - {"mediaType"}:
+        return
+    if said & SCHEMA_1 or "fsLayers" in document or document.get("schemaVersion") == 1:
+        raise Unreadable(
+            f"{what} is a Docker schema 1 manifest, a format that was given up, and that the operator can't read: push"
+            " the image again with a client of today, or name its blobs by url"
+        )
+    if "errors" in document:
+        raise Unreadable(f"{what} is an error of the registry, served as if it were a manifest; check the registry")
+
+
+def _list(document: _Object, name: str, what: str) -> tuple[Descriptor, ...]:
+    found = document.get(name)
+    if found is None:  # Go writes an empty list so
+        return ()
+    if not isinstance(found, list):
+        raise Unreadable(f"{what} is malformed: its {name} are no list; push the image again")
+    return tuple(_descriptor(value, f"{name}[{index}]") for index, value in enumerate(found))
+
+
+def _config(document: _Object) -> tuple[Descriptor, ...]:
+    found = document.get("config")
+    if found is None or (isinstance(found, _Object) and found.get("digest") in (None, "")):
+        return ()  # or nothing, as Go writes it
+    return (_descriptor(found, "config"),)
+
+
+def _descriptor(value: object, position: str) -> Descriptor:
+    if not isinstance(value, _Object):
+        return Descriptor(position, flaw="it is no descriptor")
+    if twice := value.twice & _POINTERS:
+        return Descriptor(position, flaw=f"it has its {min(twice)} twice")
+    digest, media_type, size = value.get("digest"), value.get("mediaType"), value.get("size")
+    is_digest = isinstance(digest, str) and _DIGEST.fullmatch(digest)
+    media_type = plain(media_type) if isinstance(media_type, str) else ""
+    urls = value.get("urls")
+    platform = value.get("platform")
+    return Descriptor(
+        position,
+        media_type=media_type if _is_media_type(media_type) else "",
+        digest=str(digest) if is_digest else "",
+        size=size if isinstance(size, int) and 0 <= size <= _MAX_SIZE else 0,
+        urls=tuple(dict.fromkeys(filter(_is_url, urls))) if isinstance(urls, list) else (),
+        platform=platform_of(platform),
+        attests=_attested(value.get("annotations"), platform),
+        flaw="" if is_digest else "its digest is none by sha256 or sha512, which are those that peers know",
+    )
+
+
+def _attested(annotations: object, platform: object) -> str | None:
+    if isinstance(annotations, Mapping) and annotations.get(_REFERENCE_TYPE) == "attestation-manifest":
+        return read_digest(str(annotations.get(_REFERENCE_DIGEST, "")))
+    return "" if is_said_to_be_unknown(platform) else None
+
+
+def _is_url(value: object) -> bool:
+    return (
+        isinstance(value, str) and len(value) <= _MAX_URL and value.isprintable() and _URL.fullmatch(value) is not None
+    )
+
+
+def _is_media_type(text: str) -> bool:
+    return len(text) <= _MAX_MEDIA_TYPE and _MEDIA_TYPE.fullmatch(text) is not None
+
+
+def _shown(media_type: str) -> str:
+    return media_type if _is_media_type(media_type) else "something else"

@@ -18,7 +18,8 @@ from dragonfly_task_operator.engine.ports import Troubled
 from dragonfly_task_operator.errors import ImageUnresolvable, RegistryDenied
 from dragonfly_task_operator.oci.addresses import origin
 from dragonfly_task_operator.oci.credentials import DOCKER_HUB, Credentials, Keyring
-from dragonfly_task_operator.oci.documents import ACCEPT, Descriptor, Document, has_digest, read_document
+from dragonfly_task_operator.oci.documents import Document, has_digest, read_digest, read_document
+from dragonfly_task_operator.oci.media_types import ACCEPT
 from dragonfly_task_operator.oci.retrying import persistently
 from dragonfly_task_operator.oci.transport import Answer, Transport
 from dragonfly_task_operator.oci.urls import ManifestURL
@@ -26,11 +27,16 @@ from dragonfly_task_operator.oci.urls import ManifestURL
 _REFUSALS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 
+class Missing(ImageUnresolvable):
+    """The registry says that it has no such manifest or blob."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A manifest or index, and what describes it."""
+    """A manifest or index. `size`: bytes."""
 
-    descriptor: Descriptor
+    digest: str
+    size: int
     document: Document
 
 
@@ -51,16 +57,16 @@ class Repository:
         self._authorization: str | None = None
 
     async def manifest(self, reference: str) -> Fetched:
-        """Fetch a manifest or index by tag or digest. Raises RegistryDenied, ImageUnresolvable."""
+        """Fetch a manifest or index by tag or digest. Raises RegistryDenied, ImageUnresolvable: Missing, Unreadable."""
         answer = await self._get(self._at.manifest(reference), ACCEPT)
-        promised = reference if ":" in reference else answer.headers.get("Docker-Content-Digest")
+        # What is no digest says nothing: registries and what stands before them write many things there.
+        promised = reference if ":" in reference else read_digest(answer.headers.get("Docker-Content-Digest", ""))
         digest = promised or f"sha256:{hashlib.sha256(answer.body).hexdigest()}"
-        self._verify(answer.body, digest, reference)
-        media_type, document = read_document(
+        document = read_document(
             answer.body, content_type=answer.headers.get("Content-Type", ""), what=self._what(reference)
         )
-        descriptor = {"mediaType": media_type, "digest": digest, "size": len(answer.body)}
-        return Fetched(Descriptor.model_validate(descriptor), document)
+        self._verify(answer.body, digest, reference)
+        return Fetched(digest, len(answer.body), document)
 
     async def blob(self, digest: str) -> bytes:
         """Fetch a small blob. Raises RegistryDenied, ImageUnresolvable."""
@@ -88,7 +94,7 @@ class Repository:
         if answer.status in _REFUSALS:
             raise RegistryDenied(self._denied(answer.status))
         if answer.status == HTTPStatus.NOT_FOUND:
-            raise ImageUnresolvable(
+            raise Missing(
                 f"{origin(self._url)} has no {url.path}; check the name and the tag or digest in imageManifestURL"
             )
         _require_ok(answer, self._url)

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import ClientTimeout, web
 
 from dragonfly_task_operator.errors import ImageUnresolvable, InvalidTarget, RegistryDenied
-from dragonfly_task_operator.oci import images, retrying, transport
+from dragonfly_task_operator.oci import parts, retrying, transport
 from dragonfly_task_operator.oci.urls import ManifestURL
 from tests.registry import image as make
 from tests.registry.image import Content, Image, multi_platform
@@ -101,31 +101,41 @@ async def test_registry_that_goes_on_failing_ends_the_run(registry: ScriptedRegi
 
 
 @pytest.mark.parametrize(
-    ("body", "media_type"),
+    ("body", "says"),
     [
-        (multi_platform().root.body[:-20], make.INDEX),
-        (b"", make.INDEX),
-        (b"[" * 100_000, make.INDEX),
-        (b'{"manifests": 1}', make.INDEX),
-        (b'{"manifests": [{"mediaType": "a/b", "digest": "sha256:zz", "size": 1}]}', make.INDEX),
-        (gzip.compress(multi_platform().root.body), make.INDEX),
+        pytest.param(multi_platform().root.body[:-20], "its JSON is cut off or malformed; push .* again", id="cut off"),
+        pytest.param(b"[" * 100_000, "its JSON is cut off or malformed", id="nested deep"),
+        pytest.param(b"\xff\xfe\xfa", "its JSON is cut off or malformed", id="bytes"),
+        pytest.param(b"null", "its JSON is malformed, no object", id="no object"),
+        pytest.param(b"", "is empty; check the registry's storage", id="empty"),
+        pytest.param(b" \n", "is empty", id="blank"),
+        pytest.param(b'{"manifests": 1}', "its manifests are no list", id="of wrong types"),
+        pytest.param(b'{"config": {}, "layers": {}}', "its layers are no list", id="layers by name"),
+        pytest.param(
+            b'{"layers": [], "Layers": []}', "has its layers twice, and readers differ", id="layers in two spellings"
+        ),
+        pytest.param(gzip.compress(multi_platform().root.body), "is compressed, which was not asked for", id="gzip"),
+        pytest.param(b"\x28\xb5\x2f\xfd0000", "is compressed", id="zstd"),
+        pytest.param(b"<!DOCTYPE html><title>Sign in</title>", "is a web page .*log-in page", id="log-in page"),
+        pytest.param(b"\n  <html>", "is a web page", id="page with space before it"),
+        pytest.param(b'{"schemaVersion": 1, "fsLayers": []}', "is a Docker schema 1 manifest", id="schema 1"),
+        pytest.param(b'{"schemaVersion": 1, "name": "a", "history": []}', "schema 1 manifest", id="schema 1 in part"),
+        pytest.param(b'{"errors": [{"code": "DENIED"}]}', "is an error of the registry, served as if", id="error"),
+        pytest.param(b'{"name": "library/app", "tags": ["1"]}', "names neither manifests nor layers", id="tags"),
+        pytest.param(
+            b'{"mediaType": "application/vnd.future.v9+json", "parts": []}',
+            "calls itself application/vnd.future",
+            id="future",
+        ),
     ],
-    ids=["truncated", "empty", "nested deep", "of wrong types", "with a bad digest", "compressed"],
 )
-async def test_malformed_manifest(registry: ScriptedRegistry, read: Reader, body: bytes, media_type: str) -> None:
+@pytest.mark.parametrize("media_type", ["", "text/html; charset=utf-8", "application/json", "binary/octet-stream"])
+async def test_what_is_served_in_place_of_a_manifest_is_told_for_what_it_is(
+    registry: ScriptedRegistry, read: Reader, body: bytes, says: str, media_type: str
+) -> None:
     registry.holds(Content(media_type, body))
 
-    with pytest.raises(ImageUnresolvable, match="its JSON is cut off or malformed; push the image again"):
-        await read(registry.url())
-
-
-@pytest.mark.parametrize(
-    "media_type", ["text/html", "application/vnd.docker.distribution.manifest.v1+prettyjws", "application/json"]
-)
-async def test_wrong_media_type(registry: ScriptedRegistry, read: Reader, media_type: str) -> None:
-    registry.holds(Content(media_type, b'{"schemaVersion": 1}'))
-
-    with pytest.raises(ImageUnresolvable, match="media type that the operator can't read"):
+    with pytest.raises(ImageUnresolvable, match=says):
         await read(registry.url())
 
 
@@ -278,11 +288,11 @@ async def test_indexes_nested_without_end_are_given_up(registry: ScriptedRegistr
 async def test_image_of_as_many_blobs_as_allowed_is_read_and_one_more_is_too_much(
     registry: ScriptedRegistry, read: Reader
 ) -> None:
-    layers = [make.blob(f"{number}") for number in range(images.MAX_BLOBS)]
+    layers = [make.blob(f"{number}") for number in range(parts.MAX_BLOBS)]
     registry.holds(make.manifest(make.config(), *layers[:-1]))
     registry.holds(make.manifest(make.config(), *layers), "more")
 
-    assert len((await read(registry.url())).parts) == images.MAX_BLOBS + 1
+    assert len((await read(registry.url())).parts) == parts.MAX_BLOBS + 1
     with pytest.raises(ImageUnresolvable, match="has more than 2000 blobs"):
         await read(registry.url("more"))
 
@@ -290,9 +300,7 @@ async def test_image_of_as_many_blobs_as_allowed_is_read_and_one_more_is_too_muc
 async def test_image_of_too_many_manifests_is_refused_before_they_are_fetched(
     registry: ScriptedRegistry, read: Reader
 ) -> None:
-    registry.holds(
-        make.index(*((make.document(make.MANIFEST, n=number), "") for number in range(images.MAX_MANIFESTS)))
-    )
+    registry.holds(make.index(*((make.document(make.MANIFEST, n=number), "") for number in range(parts.MAX_MANIFESTS))))
 
     with pytest.raises(ImageUnresolvable, match="has more than 500 manifests"):
         await read(registry.url())

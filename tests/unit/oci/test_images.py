@@ -130,18 +130,24 @@ async def test_artifact_manifest_is_read(registry: ScriptedRegistry, read: Reade
     assert digests(await read(registry.url())) == {sbom.digest}
 
 
-async def test_foreign_layers_are_left_out_and_counted(registry: ScriptedRegistry, read: Reader) -> None:
+async def test_foreign_layers_are_parts_that_may_be_elsewhere_too(registry: ScriptedRegistry, read: Reader) -> None:
     config, layer, windows = make.config("windows"), make.blob("layer"), make.blob("windows", make.DOCKER_FOREIGN)
-    foreign = windows.descriptor(urls=["https://mcr.example.com/windows"])
+    mirrors = ["https://mcr.example.com/windows", "HTTP://mirror.example.com/windows?a=b", 7, "no URL", "file:///etc"]
     registry.holds(
         make.document(
-            make.MANIFEST, mediaType=make.MANIFEST, config=config.descriptor(), layers=[foreign, layer.descriptor()]
+            make.MANIFEST,
+            mediaType=make.MANIFEST,
+            config=config.descriptor(),
+            layers=[windows.descriptor(urls=mirrors), layer.descriptor()],
         )
     )
 
     found = await read(registry.url())
 
-    assert (digests(found), found.foreign_layers) == (of(config, layer), 1)
+    assert (digests(found), found.foreign_layers) == (of(config, layer, windows), 1)
+    foreign = next(part for part in found.parts if part.digest == windows.digest)
+    assert foreign.urls == (f"{registry.origin}/v2/library/app/blobs/{windows.digest}",)
+    assert foreign.elsewhere == tuple(mirrors[:2])
 
 
 async def test_media_type_of_the_document_counts_where_the_registry_names_none(
