@@ -75,10 +75,10 @@ def crds() -> None:
 
 @main.command("task-id")
 @click.option("--url", help="The URL that was downloaded.")
-@click.option("--piece-length", metavar="QUANTITY", help="4Mi to 64Mi, if it was asked for explicitly.")
+@click.option("--piece-length", metavar="QUANTITY", help="At least 4Mi, if it was asked for explicitly.")
 @click.option("--tag", help="The tag that the download was given.")
 @click.option("--application", help="The application that the download was given.")
-@click.option("--revision", help="The revision of a Hugging Face, ModelScope or git artifact.")
+@click.option("--revision", help="The revision of a Hugging Face, ModelScope, OpenCSG or git artifact.")
 @click.option(
     "--filtered-query-param",
     multiple=True,
@@ -86,7 +86,9 @@ def crds() -> None:
     help="A query parameter that is no part of the identity. Repeatable. Default: Dragonfly's list.",
 )
 @click.option("--no-filter", is_flag=True, help="Every query parameter is part of the identity.")
-@click.option("--content", help="The content that dfget was given to calculate the task id.")
+@click.option(
+    "--content", "content_for_calculating_task_id", help="The content that dfget was given to calculate the task id."
+)
 @click.option(
     "-f", "file", type=click.File(), help="YAML list of targets, or an object with spec.targets; - for stdin."
 )
@@ -111,5 +113,7 @@ def task_id(file: Any, output: str, *, no_filter: bool, filtered_query_param: tu
 
 
 def _leave(error: OperatorError, code: int) -> None:
-    click.echo(f"error: {error}", err=True)
+    from dragonfly_task_operator.observability.redaction import redact  # noqa: PLC0415
+
+    click.echo(f"error: {redact(str(error))}", err=True)
     sys.exit(code)

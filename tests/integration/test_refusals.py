@@ -12,7 +12,9 @@ from hack.kubectl import Kubectl
 pytestmark = pytest.mark.controlplane
 
 WAYS = "a target names a task in exactly one way: url, imageManifestURL, taskID or contentForCalculatingTaskID"
-PIECE = "pieceLength must be from 4Mi to 64Mi, as a quantity (16Mi) or a whole number of bytes (16777216)"
+PIECE = (
+    "pieceLength must be at least 4Mi and fit into 64 bits, as a quantity (16Mi) or a whole number of bytes (16777216)"
+)
 URL = "https://example.com/x"
 ID = "a1" * 32
 IMAGE = "https://registry.example.com/v2/library/nginx/manifests/1.27"
@@ -45,7 +47,10 @@ def refusal(kubectl: Kubectl, body: dict[str, Any]) -> str:
         ({"imageManifestURL": IMAGE, "keepSharedWith": ["nginx:1.26"]}, MANIFEST_URL),
         ({"url": URL, "keepSharedWith": [IMAGE]}, "keepSharedWith goes only with imageManifestURL"),
         ({"url": URL, "pieceLength": "1Mi"}, PIECE),
-        ({"url": URL, "pieceLength": 128 << 20}, PIECE),
+        ({"url": URL, "pieceLength": "4194303"}, PIECE),
+        ({"url": URL, "pieceLength": (4 << 20) - 1}, PIECE),
+        ({"url": URL, "pieceLength": "8Ei"}, PIECE),
+        ({"url": URL, "pieceLength": "-16Mi"}, PIECE),
         ({"url": URL, "pieceLength": "sixteen"}, PIECE),
         ({"taskID": ID, "pieceLength": "16Mi"}, "pieceLength goes only with url or imageManifestURL"),
         ({"taskID": ID, "tag": "x"}, "tag goes only with url or imageManifestURL"),

@@ -31,10 +31,13 @@ _BELONGS_TO = {
 }
 
 _EXACTLY_ONE = f"a target names a task in exactly one way: {', '.join(WAYS[:-1])} or {WAYS[-1]}"
-_PIECE_LENGTH = "pieceLength must be from 4Mi to 64Mi, as a quantity (16Mi) or a whole number of bytes (16777216)"
+_PIECE_LENGTH = (
+    "pieceLength must be at least 4Mi and fit into 64 bits, as a quantity (16Mi) or a whole number of bytes (16777216)"
+)
 
 MIN_PIECE_LENGTH = 4 << 20
-MAX_PIECE_LENGTH = 64 << 20
+MAX_PIECE_LENGTH = (1 << 63) - 1
+"""Of the API: Dragonfly has none of its own."""
 
 
 def _out_of_place(field: str) -> str:
@@ -63,10 +66,9 @@ PieceLength = Annotated[
                 (
                     (
                         "type(self) == int"
-                        f" ? self >= {MIN_PIECE_LENGTH} && self <= {MAX_PIECE_LENGTH}"
+                        f" ? self >= {MIN_PIECE_LENGTH}"
                         " : isQuantity(self) && quantity(self).isInteger()"
                         " && quantity(self).compareTo(quantity('4Mi')) >= 0"
-                        " && quantity(self).compareTo(quantity('64Mi')) <= 0"
                     ),
                     _PIECE_LENGTH,
                 )
@@ -148,7 +150,7 @@ class Target(Model):
     """The content that dfget was given to calculate the task id (--content-for-calculating-task-id)."""
 
     piece_length: PieceLength | None = None
-    """The piece length that was asked for explicitly, 4Mi to 64Mi: then it is part of the task's identity."""
+    """The piece length that was asked for explicitly, at least 4Mi: then it is part of the task's identity."""
 
     tag: Annotated[str | None, Field(max_length=1024)] = None
     """The tag that the download was given (dfget --tag)."""
@@ -157,7 +159,8 @@ class Target(Model):
     """The application that the download was given (dfget --application)."""
 
     revision: Annotated[str | None, Field(max_length=1024)] = None
-    """The revision of a Hugging Face, ModelScope or git artifact."""
+    """The revision of a Hugging Face, ModelScope, OpenCSG or git artifact. Absent or empty for hf://, modelscope:// and
+    opencsg://: the default that dfget gives it, and none."""
 
     filtered_query_params: Annotated[list[Annotated[str, Field(max_length=256)]] | None, Field(max_length=100)] = None
     """Query parameters that are no part of the task's identity. Absent: Dragonfly's default list; []: none."""

@@ -9,6 +9,7 @@ from dragonfly_task_operator.api.targets import Target
 from dragonfly_task_operator.dragonfly.task_ids import (
     Candidate,
     content_candidates,
+    digest_candidates,
     task_id_candidates,
     url_candidates,
 )
@@ -27,7 +28,7 @@ def candidates(target: Target) -> tuple[Candidate, ...]:
     if target.content_for_calculating_task_id is not None:
         return content_candidates(target.content_for_calculating_task_id)
     if target.url is not None:
-        return candidates_of_url(target.url, target)
+        return (*candidates_of_url(target.url, target), *digest_candidates(target.url))
     raise ImageUnresolvable(
         f"the ids of the image {target.image_manifest_url} can't be told without its registry: apply a TaskSearch, or"
         " name its blobs by url"

@@ -9,12 +9,14 @@ peers are asked for all. Pure functions; which target has which candidates is `t
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from dragonfly_task_operator.dragonfly.url_rules import legacy_rule_url, new_rule_url, parse
 from dragonfly_task_operator.engine.model import Identity, TaskID
 from dragonfly_task_operator.errors import InvalidTarget
+from dragonfly_task_operator.observability.redaction import redact_url
 
 DEFAULT_FILTERED_QUERY_PARAMS: tuple[str, ...] = (
     # S3
@@ -56,7 +58,14 @@ DEFAULT_FILTERED_QUERY_PARAMS: tuple[str, ...] = (
 )
 """What dfget and the proxy filter when they are given no list: parameters that sign a URL for a while."""
 
+HUB_REVISIONS = {"hf": "main", "modelscope": "master", "opencsg": "main"}
+"""The revision that dfget puts into the id of a hub's file where none is given, by scheme: the defaults of its
+--hf-revision, --ms-revision and --csg-revision (dragonfly-client 1.5.10, dfget/main.rs)."""
+
 _DIGEST_LENGTHS = {"sha256": 64, "sha512": 128}
+
+# What clients take for the URL of a blob (dragonfly-client-util 1.5.10, digest/mod.rs), wherever in a URL it stands.
+_BY_DIGEST = {kind: re.compile(rf".*://.*/v2/.*/{kind}/([^?]+)(?:\?.*)?") for kind in ("blobs", "manifests")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +94,7 @@ def url_candidates(
         url: as the user gave it. dfget normalises it before it asks, downloads through gRPC or the proxy do not.
         tag: as the download was given it; empty for none, which makes the same id.
         application: likewise.
-        revision: likewise.
+        revision: likewise. Empty for a hub's URL: none, as other clients have it, and dfget's default.
         piece_length: bytes, when it was asked for explicitly.
         filtered_query_params: None for Dragonfly's default list, empty for none.
 
@@ -98,10 +107,17 @@ def url_candidates(
     forms = [(new_rule_url(each, filtered), Identity.URL) for each in asked_for]
     forms.append((legacy_rule_url(url, filtered), Identity.URL_LEGACY))
     found: dict[TaskID, Candidate] = {}
-    for form, identity in forms:
-        task_id = standard_task_id(form, tag=tag, application=application, revision=revision, piece_length=piece_length)
-        found.setdefault(task_id, Candidate(task_id, identity))
+    for each in _revisions(url, revision):
+        for form, identity in forms:
+            task_id = standard_task_id(form, tag=tag, application=application, revision=each, piece_length=piece_length)
+            found.setdefault(task_id, Candidate(task_id, identity))
     return tuple(found.values())
+
+
+def _revisions(url: str, given: str) -> tuple[str, ...]:
+    """Give the revisions that a download may have had."""
+    default = HUB_REVISIONS.get(url.strip().partition(":")[0].lower())
+    return (given,) if given or default is None else ("", default)
 
 
 def standard_task_id(
@@ -119,6 +135,15 @@ def content_candidates(content: str) -> tuple[Candidate, ...]:
 def task_id_candidates(task_id: TaskID) -> tuple[Candidate, ...]:
     """Give an id that is given as it is."""
     return (Candidate(task_id, Identity.TASK_ID),)
+
+
+def digest_candidates(url: str) -> tuple[Candidate, ...]:
+    """Give the id that a proxy makes of a URL which names a blob or a manifest by digest; nothing for any other URL."""
+    for kind, identity in (("blobs", Identity.BLOB_DIGEST), ("manifests", Identity.MANIFEST_DIGEST)):
+        encoded = _encoded_digest(url.strip(), kind)
+        if encoded is not None:
+            return (Candidate(encoded, identity),)
+    return ()
 
 
 def blob_digest_id(url: str) -> TaskID:
@@ -148,14 +173,19 @@ def manifest_digest_id(url: str) -> TaskID:
 
 
 def _digest_id(url: str, kind: str) -> TaskID:
-    before, _, reference = url.partition("?")[0].rpartition(f"/{kind}/")
-    algorithm, _, encoded = reference.partition(":")
-    if "/v2/" not in before.partition("://")[2] or len(encoded.encode()) != _DIGEST_LENGTHS.get(algorithm):
+    encoded = _encoded_digest(url, kind)
+    if encoded is None:
         raise InvalidTarget(
-            f"the URL {url!r} names no task by digest: it does not end in a digest; give one such as"
+            f"the URL {redact_url(url)!r} names no task by digest: it does not end in a digest; give one such as"
             f" https://registry.example.com/v2/library/nginx/{kind}/sha256:<64 hex digits>"
         )
     return encoded
+
+
+def _encoded_digest(url: str, kind: str) -> TaskID | None:
+    match = _BY_DIGEST[kind].fullmatch(url)
+    algorithm, _, encoded = ("" if match is None else match[1]).partition(":")
+    return encoded if len(encoded.encode()) == _DIGEST_LENGTHS.get(algorithm) else None
 
 
 def _sha256(text: str) -> str:

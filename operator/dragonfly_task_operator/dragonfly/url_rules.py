@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, quote, quote_plus, urlencode
 import ada_url
 
 from dragonfly_task_operator.errors import InvalidTarget
+from dragonfly_task_operator.observability.redaction import redact_url
 
 _TRIMMED = "".join(map(chr, range(0x21)))  # what the standard cuts off at both ends
 _IGNORED = str.maketrans("", "", "\t\n\r")  # and leaves out everywhere
@@ -172,6 +173,6 @@ def _check_international(url: str, hostname: str) -> None:
 
 def _refused(url: str, why: str) -> InvalidTarget:
     return InvalidTarget(
-        f"the URL {url!r} names no task: {why}; give an absolute URL that a peer could download, as in"
+        f"the URL {redact_url(url)!r} names no task: {why}; give an absolute URL that a peer could download, as in"
         " https://example.com/model.bin"
     )

@@ -18,6 +18,7 @@ from dragonfly_task_operator.engine.model import (
     TaskMetadata,
 )
 from dragonfly_task_operator.errors import PeerError, PeerReason
+from dragonfly_task_operator.observability.redaction import redact
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +77,12 @@ class Ledger:
     silent_schedulers: tuple[str, ...] = ()
     schedulers: int = 0
     listing_notes: tuple[str, ...] = ()
+    _planned_urls: dict[TaskID, str | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Make room for every task."""
         self.outcomes = {task.id: {} for task in self.tasks}
+        self._planned_urls = {task.id: task.url for task in self.tasks}
 
     def add_hosts(self, hosts: Iterable[Host]) -> None:
         """Remember peers. One that schedulers no longer list stays: a restarted scheduler lists none for minutes."""
@@ -87,10 +90,17 @@ class Ledger:
             self.hosts[host.id] = host
 
     def record(self, task: TaskID, host: HostID, outcome: Outcome) -> None:
-        """Note an answer in the light of earlier ones about the same pair."""
+        """Note an answer in the light of earlier ones about the same pair; URLs in it are redacted."""
+        if isinstance(outcome, Failed):
+            outcome = replace(outcome, description=redact(outcome.description, self._urls(task)))
         outcomes = self.outcomes[task]
         before = outcomes.get(host)
         outcomes[host] = _merge(before, outcome) if before is not None else outcome
+
+    def _urls(self, task: TaskID) -> Iterator[str]:
+        """Give the URLs that a peer may know the task by."""
+        known = self.metadata.get(task)
+        return filter(None, (self._planned_urls[task], known.url if known else None))
 
     def __iter__(self) -> Iterator[tuple[PlannedTask, Host, Outcome]]:
         """Go through every pair that has an outcome."""

@@ -21,7 +21,7 @@ from dragonfly_task_operator.engine.ledger import Failed, Ledger
 from dragonfly_task_operator.engine.model import Cached, Copy, Host
 from dragonfly_task_operator.engine.summary import Counts, ImageSummary, PeerFailure, Summary, TaskSummary
 from dragonfly_task_operator.engine.unlooked import name
-from dragonfly_task_operator.observability.redaction import cut, redact
+from dragonfly_task_operator.observability.redaction import cut, redact, redact_url
 
 MAX_STATUS_BYTES = 256 << 10
 RESERVED_BYTES = 64 << 10
@@ -130,7 +130,7 @@ def _task(
         task_id=task.id,
         target=task.target,
         identity=task.identity,
-        url=_cut(redact(url)) if url else None,
+        url=_cut(redact_url(url)) if url else None,
         type=known.type if known else None,
         tag=_cut((known.tag if known else None) or task.tag),
         application=_cut((known.application if known else None) or task.application),
@@ -154,7 +154,7 @@ def _image(summary: ImageSummary) -> ImageStatus:
     planned, image = summary.planned, summary.planned.image
     return ImageStatus(
         target=planned.target,
-        reference=cut(redact(planned.reference), MAX_DESCRIPTION),
+        reference=cut(redact_url(planned.reference), MAX_DESCRIPTION),
         digest=image.digest,
         platforms=list(image.platforms[:MAX_PLATFORMS]) or None,
         blobs=len(planned.blobs),

@@ -26,9 +26,10 @@ def fields(**values: object) -> dict[str, object]:
 
 class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        lines = super().format(record).split("\n", 1)
-        lines[0] += "".join(f" {name}={_quoted(value)}" for name, value in _fields_of(record).items())
-        return redact("\n".join(lines))
+        lines = redact(super().format(record)).split("\n", 1)
+        # Each by itself: where a URL ends is plain as long as nothing stands behind it.
+        lines[0] += "".join(f" {name}={_quoted(_redacted(value))}" for name, value in _fields_of(record).items())
+        return "\n".join(lines)
 
 
 class _Json(logging.Formatter):

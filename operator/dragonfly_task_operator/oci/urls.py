@@ -9,6 +9,7 @@ from yarl import URL
 
 from dragonfly_task_operator.api.targets import IMAGE_MANIFEST_URL
 from dragonfly_task_operator.errors import InvalidTarget
+from dragonfly_task_operator.observability.redaction import redact_url
 from dragonfly_task_operator.oci.documents import read_digest
 
 
@@ -34,14 +35,14 @@ class ManifestURL:
         match = re.fullmatch(IMAGE_MANIFEST_URL, text)
         if match is None:
             raise InvalidTarget(
-                f"{text!r} is not the URL of an image's manifest, as in"
+                f"{redact_url(text)!r} is not the URL of an image's manifest, as in"
                 " https://registry.example.com/v2/library/nginx/manifests/1.27"
             )
         repository, name, reference, query = match.groups(default="")
         if ":" in reference and read_digest(reference) != reference:
             raise InvalidTarget(
-                f"{text!r} names a manifest by what is no digest: one is sha256: and 64 hex digits in lower case, or"
-                " sha512: and 128"
+                f"{redact_url(text)!r} names a manifest by what is no digest: one is sha256: and 64 hex digits in lower"
+                " case, or sha512: and 128"
             )
         return cls(repository, name, reference, query)
 

@@ -1,0 +1,135 @@
+"""Every flag of every command, run: what it prints and how it exits. A flag without a case fails the last test."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from dragonfly_task_operator import __version__, app
+from dragonfly_task_operator.cli import main
+from dragonfly_task_operator.dragonfly.task_ids import content_candidates, standard_task_id
+from dragonfly_task_operator.errors import StartError
+from dragonfly_task_operator.observability import logs
+from dragonfly_task_operator.settings import RegistryEntry, Settings
+
+URL = "https://example.com/m?Signature=s&v=1"
+PLAIN = "https://example.com/m"
+CONTENT = content_candidates("nightly")[0].task_id
+
+TASK_ID = [
+    (["--url", PLAIN], f"{standard_task_id(PLAIN)}  url\n"),
+    (["--url", PLAIN, "--piece-length", "128Mi"], f"{standard_task_id(PLAIN, piece_length=128 << 20)}  url\n"),
+    (["--url", PLAIN, "--tag", "t"], f"{standard_task_id(PLAIN, tag='t')}  url\n"),
+    (["--url", PLAIN, "--application", "a"], f"{standard_task_id(PLAIN, application='a')}  url\n"),
+    (["--url", PLAIN, "--revision", "r"], f"{standard_task_id(PLAIN, revision='r')}  url\n"),
+    (
+        ["--url", URL, "--filtered-query-param", "Signature", "--filtered-query-param", "v"],
+        f"{standard_task_id(PLAIN)}  url\n",
+    ),
+    (["--url", URL, "--no-filter"], f"{standard_task_id(URL)}  url\n"),
+    (["--content", "nightly"], f"{CONTENT}  content\n"),
+    (["-f", "-"], f"{CONTENT}  content\n"),
+    (["--content", "nightly", "-o", "text"], f"{CONTENT}  content\n"),
+    (
+        ["--content", "nightly", "-o", "json"],
+        json.dumps([[{"taskID": CONTENT, "identity": "content"}]], indent=2) + "\n",
+    ),
+]
+
+
+@pytest.mark.parametrize(("flags", "printed"), TASK_ID)
+def test_flag_of_task_id(flags: list[str], printed: str) -> None:
+    done = CliRunner().invoke(main, ["task-id", *flags], input="- contentForCalculatingTaskID: nightly\n")
+    assert (done.exit_code, done.output) == (0, printed)
+
+
+# `run`, as far as the settings that the operator is started with
+
+RUN: list[tuple[list[str], dict[str, Any]]] = [
+    (["--config", "config.yaml"], {"parallelism": 7}),
+    (["--scheduler", "a:1", "--scheduler", "b:2"], {"scheduler": ("a:1", "b:2")}),
+    (["--kubeconfig", "/k"], {"kubeconfig": Path("/k")}),
+    (["--namespace", "a", "--namespace", "b"], {"namespace": ("a", "b")}),
+    (["--parallelism", "9"], {"parallelism": 9}),
+    (["--peer-requests-per-second", "55"], {"peer_requests_per_second": 55}),
+    (["--rpc-timeout", "3s"], {"rpc_timeout": 3.0}),
+    (["--leader-elect", "--leader-elect-namespace", "n"], {"leader_elect": True, "leader_elect_namespace": "n"}),
+    (["--no-leader-elect"], {"leader_elect": False}),
+    (["--leader-elect-namespace", "n"], {"leader_elect_namespace": "n"}),
+    (["--leader-elect-name", "n"], {"leader_elect_name": "n"}),
+    (["--health-bind-address", "127.0.0.1:81"], {"health_bind_address": ("127.0.0.1", 81)}),
+    (["--metrics-bind-address", ":82"], {"metrics_bind_address": ("", 82)}),
+    (["--registry-allowlist", "http://r.example.com:5000"], {"registry_allowlist": ["http://r.example.com:5000"]}),
+    (["--log-format", "json"], {"log_format": "json"}),
+]
+
+
+@pytest.mark.parametrize(("flags", "expected"), RUN)
+def test_flag_of_run_reaches_the_operator(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, flags: list[str], expected: dict[str, Any]
+) -> None:
+    started: list[Settings] = []
+
+    def run(settings: Settings) -> NoReturn:
+        started.append(settings)
+        raise StartError("as far as this test goes")
+
+    monkeypatch.setattr(app, "run", run)
+    monkeypatch.setattr(logs, "set_up", lambda log_format: None)
+    monkeypatch.chdir(tmp_path)
+    Path("config.yaml").write_text("parallelism: 7\n")
+    schedulers = [] if "--scheduler" in flags else ["--scheduler", "s:8002"]
+
+    done = CliRunner().invoke(main, ["run", *flags, *schedulers])
+
+    assert (done.exit_code, done.output) == (1, "error: as far as this test goes\n")
+    (settings,) = started
+    assert {name: plain(getattr(settings, name)) for name in expected} == expected
+
+
+def plain(value: object) -> object:
+    """Give a setting as a test writes it."""
+    if isinstance(value, tuple) and value and isinstance(value[0], RegistryEntry):
+        return [f"{'http://' if each.plain_http else ''}{each.host}:{each.port}" for each in value]
+    return value
+
+
+def test_crds_prints_two_definitions() -> None:
+    done = CliRunner().invoke(main, ["crds"])
+    kinds = [each["spec"]["names"]["kind"] for each in yaml.safe_load_all(done.output)]
+    assert (done.exit_code, kinds) == (0, ["TaskSearch", "TaskDeletion"])
+
+
+def test_version() -> None:
+    done = CliRunner().invoke(main, ["--version"])
+    assert (done.exit_code, done.output) == (0, f"dragonfly-task-operator, version {__version__}\n")
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+@pytest.mark.parametrize("command", [[], *([name] for name in main.commands)])
+def test_help_names_every_flag(command: list[str], flag: str) -> None:
+    done = CliRunner().invoke(main, [*command, flag])
+    parameters = main.commands[command[0]].params if command else main.params
+    flags = [option for parameter in parameters for option in parameter.opts]
+    assert (done.exit_code, [flag for flag in flags if flag not in done.output]) == (0, [])
+
+
+def test_every_flag_has_a_case() -> None:
+    run = {flag for flags, _ in RUN for flag in flags}
+    task_id = {flag for flags, _ in TASK_ID for flag in flags}
+    cases = {"run": run, "task-id": task_id, "crds": set()}
+    missing = [
+        f"{name} {option}"
+        for name, command in main.commands.items()
+        for parameter in command.params
+        if isinstance(parameter, click.Option)
+        for option in (*parameter.opts, *parameter.secondary_opts)
+        if option not in cases.get(name, set())
+    ]
+    assert missing == []
