@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -18,6 +18,7 @@ class Reason(StrEnum):
     PENDING = "Pending"
     RUNNING = "Running"
     SUSPENDED = "Suspended"
+    OPERATOR_TOO_OLD = "OperatorTooOld"
 
     FOUND = "Found"
     NOT_FOUND = "NotFound"
@@ -37,7 +38,7 @@ class Reason(StrEnum):
     INTERNAL_ERROR = "InternalError"
 
 
-GOING = frozenset({Reason.PENDING, Reason.RUNNING, Reason.SUSPENDED})
+GOING = frozenset({Reason.PENDING, Reason.RUNNING, Reason.SUSPENDED, Reason.OPERATOR_TOO_OLD})
 SUCCESSES = frozenset(
     {
         Reason.FOUND,
@@ -48,6 +49,9 @@ SUCCESSES = frozenset(
         Reason.DRY_RUN,
     }
 )
+
+OWN_TYPES = frozenset({"Succeeded", "Finished", "Reconciling", "Stalled"})
+"""The types of conditions that this operator sets and takes away."""
 
 ConditionStatus = Literal["True", "False", "Unknown"]
 
@@ -64,12 +68,20 @@ class Condition(Model):
 
 
 def conditions_for(
-    reason: Reason, message: str, *, generation: int, now: datetime, previous: Sequence[Condition] = ()
-) -> list[Condition]:
-    """Give the whole list of conditions that says `reason`.
+    reason: Reason, message: str, *, generation: int, now: datetime, previous: Sequence[Mapping[str, Any]] = ()
+) -> list[dict[str, Any]]:
+    """Give the whole list of conditions that says `reason`, as the API server keeps it.
 
-    `Succeeded` and `Finished` are always there. `Reconciling` is there, and True, only while a run goes; `Stalled` only
-    when it failed: that is how kstatus reads them. A condition whose status stays keeps its lastTransitionTime.
+    `Succeeded` and `Finished` are always there. `Reconciling` is there, and True, only while a run goes or waits for a
+    newer operator; `Stalled` only when it failed: that is how kstatus reads them. A condition whose status stays keeps
+    its lastTransitionTime. Conditions of other types, and fields that a condition had besides, are kept as they are.
+
+    Args:
+        reason: what to say.
+        message: the same for people.
+        generation: of the spec that it is said of.
+        now: the time, to the second.
+        previous: the conditions so far, as the API server keeps them.
     """
     going = reason in GOING
     succeeded: ConditionStatus = "Unknown" if going else "True" if reason in SUCCESSES else "False"
@@ -77,21 +89,23 @@ def conditions_for(
         ("Succeeded", succeeded),
         ("Finished", "False" if going else "True"),
     ]
-    if reason in {Reason.PENDING, Reason.RUNNING}:
+    if going and reason != Reason.SUSPENDED:
         statuses.append(("Reconciling", "True"))
     if succeeded == "False":
         statuses.append(("Stalled", "True"))
-    before = {condition.type: condition for condition in previous}
-    return [
-        Condition(
+    before = {str(condition.get("type")): condition for condition in previous}
+    said = []
+    for type_, status in statuses:
+        condition = Condition(
             type=type_,
             status=status,
             observed_generation=generation,
-            last_transition_time=(
-                before[type_].last_transition_time if type_ in before and before[type_].status == status else now
-            ),
+            last_transition_time=now,
             reason=reason,
             message=message,
-        )
-        for type_, status in statuses
-    ]
+        ).to_json()
+        old = before.get(type_, {})
+        if old.get("status") == status and old.get("lastTransitionTime") is not None:
+            condition["lastTransitionTime"] = old["lastTransitionTime"]
+        said.append({**old, **condition})
+    return said + [dict(condition) for type_, condition in before.items() if type_ not in OWN_TYPES]

@@ -18,6 +18,7 @@ _DROPPED = {"title", "additionalProperties", "exclusiveMinimum", "exclusiveMaxim
 
 UNTOUCHED_STATUS: dict[str, Any] = {
     "observedGeneration": -1,
+    "reason": "Pending",
     "conditions": [
         {
             "type": "Succeeded",
@@ -84,6 +85,7 @@ def crd(kind: Kind) -> dict[str, Any]:
                     "served": True,
                     "storage": True,
                     "subresources": {"status": {}},
+                    "selectableFields": [{"jsonPath": ".status.reason"}],
                     "additionalPrinterColumns": [
                         {
                             "name": column.name,

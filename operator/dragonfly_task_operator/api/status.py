@@ -1,25 +1,22 @@
-"""`status` of both kinds: bounded, sorted, and made of what peers answered."""
+"""`status` of both kinds, as it is written: bounded, sorted, and made of what peers answered.
+
+What is read of one is `api.record`'s business.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from dragonfly_task_operator.api.base import Model
-from dragonfly_task_operator.api.conditions import Condition, Reason
+from dragonfly_task_operator.api.conditions import Condition
 
 INT64 = {"format": "int64"}
 
 Int64 = Annotated[int, Field(json_schema_extra=INT64)]
-
-
-class StatusModel(Model):
-    """A piece of a status. Unlike a spec, one written by a newer operator is read as far as it is known."""
-
-    model_config = ConfigDict(extra="ignore")
 
 
 class Result(StrEnum):
@@ -31,7 +28,7 @@ class Result(StrEnum):
     FAILED = "Failed"
 
 
-class PeerCounts(StatusModel):
+class PeerCounts(Model):
     """How many peers; each peer is counted once in `total` and once in what became of it."""
 
     total: Int64 = 0
@@ -48,7 +45,7 @@ class PeerCounts(StatusModel):
     """Peers that could not be asked."""
 
 
-class CachedBy(StatusModel):
+class CachedBy(Model):
     """A peer that caches a task."""
 
     host_id: str
@@ -66,7 +63,7 @@ class CachedBy(StatusModel):
     updated_at: datetime | None = None
 
 
-class TaskStatus(StatusModel):
+class TaskStatus(Model):
     """One task id that a target resolved to."""
 
     task_id: str
@@ -98,7 +95,7 @@ class TaskStatus(StatusModel):
     """TaskSearch and dry runs: the first 100 entries over all tasks."""
 
 
-class ImageStatus(StatusModel):
+class ImageStatus(Model):
     """What an image target came to."""
 
     target: int
@@ -127,7 +124,7 @@ class ImageStatus(StatusModel):
     """The same in a line."""
 
 
-class Failure(StatusModel):
+class Failure(Model):
     """What one peer could not do."""
 
     task_id: str
@@ -146,7 +143,7 @@ class Failure(StatusModel):
     last_attempt_time: datetime
 
 
-class FailureSummary(StatusModel):
+class FailureSummary(Model):
     """All failures of one reason."""
 
     reason: str
@@ -154,7 +151,7 @@ class FailureSummary(StatusModel):
     example: str
 
 
-class Omitted(StatusModel):
+class Omitted(Model):
     """What the lists of this status left out."""
 
     images: Int64 = 0
@@ -163,18 +160,18 @@ class Omitted(StatusModel):
     failures: Int64 = 0
 
 
-class HistoryEntry(StatusModel):
-    """A run that ended."""
+class HistoryEntry(Model):
+    """A run that ended. Nothing is required: entries of other versions are carried over as they are."""
 
-    run_key: str
+    run_key: str | None = None
     run_id: str | None = None
-    reason: str
+    reason: str | None = None
     start_time: datetime | None = None
-    completion_time: datetime
+    completion_time: datetime | None = None
     peers: PeerCounts | None = None
 
 
-class Status(StatusModel):
+class Status(Model):
     """What is known of the object's runs.
 
     Its default in the CRD says Pending, so that no tool takes an object that no operator has seen for current.
@@ -192,6 +189,10 @@ class Status(StatusModel):
             json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
         ),
     ] = []  # noqa: RUF012 - pydantic copies it
+    reason: str | None = None
+    """The reason of the condition Succeeded, to select by: --field-selector status.reason=PeersFailed."""
+    summary: str | None = None
+    """What the object is about, in a line. Query values and user info are redacted."""
     start_time: datetime | None = None
     completion_time: datetime | None = None
     progress: str | None = None
@@ -209,19 +210,3 @@ class Status(StatusModel):
     """What the lists above left out."""
     history: list[HistoryEntry] | None = None
     """The last 10 runs that ended, the newest first."""
-
-    def condition(self, type_: Literal["Succeeded", "Finished"]) -> Condition | None:
-        """Find a condition by its type."""
-        return next((condition for condition in self.conditions if condition.type == type_), None)
-
-    @property
-    def reason(self) -> str:
-        """The reason of `Succeeded`; Pending where there is none."""
-        succeeded = self.condition("Succeeded")
-        return succeeded.reason if succeeded else Reason.PENDING
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether the run that this status is about has ended."""
-        finished = self.condition("Finished")
-        return finished is not None and finished.status == "True"

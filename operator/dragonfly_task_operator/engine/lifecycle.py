@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from dragonfly_task_operator.api.conditions import Reason
+from dragonfly_task_operator.api.record import OF_A_SPEC, SUPERSEDED, Record
 from dragonfly_task_operator.api.specs import Spec, TaskDeletionSpec, TaskSearchSpec, run_key
-from dragonfly_task_operator.api.status import HistoryEntry, Status
+from dragonfly_task_operator.api.status import HistoryEntry
 from dragonfly_task_operator.engine.report import NOTHING_CARRIED, Carried
 
 MAX_HISTORY = 10
-SUPERSEDED = "Superseded"
-"""The reason in the history of a run that an edit of the spec ended."""
+
+History: TypeAlias = tuple[Any, ...]
+"""Runs that ended, the newest first, each as the API server keeps it: one of another version is kept as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class Begin:
     key: str
     started: datetime
     carried: Carried
-    history: tuple[HistoryEntry, ...]
+    history: History
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +37,17 @@ class Suspend:
     """Don't run, and say so.
 
     Attributes:
-        kept: the status as far as it is about the run that is suspended; an empty one when that is yet to begin.
+        on_the_way: whether the status has results of the run that is suspended, to be kept.
         history: what the status has to keep of earlier runs.
     """
 
-    kept: Status
-    history: tuple[HistoryEntry, ...]
+    on_the_way: bool
+    history: History
 
 
 @dataclass(frozen=True, slots=True)
 class Acknowledge:
-    """Nothing to run, but the status is about an older generation: say that it holds for this one."""
+    """Nothing to run, but the status is about an older generation, or says what no longer is so: say that it holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,68 +65,120 @@ class Rest:
 Decision: TypeAlias = Begin | Suspend | Acknowledge | Remove | Rest
 
 
-def decide(spec: Spec, status: Status, *, generation: int, now: datetime) -> Decision:
+def decide(spec: Spec, record: Record, *, generation: int, now: datetime) -> Decision:
     """Decide what an object needs."""
     key = run_key(spec)
-    if status.run_key == key and status.is_finished:
-        return _decide_finished(spec, status, key, generation=generation, now=now)
+    if has_ended(spec, record, generation):
+        return _decide_finished(spec, record, key, generation=generation, now=now)
     if spec.suspend:
-        suspended = (
-            status.run_key == key and status.reason == Reason.SUSPENDED and status.observed_generation == generation
+        is_said = (
+            record.run_key == key and record.reason == Reason.SUSPENDED and record.observed_generation == generation
         )
-        return Rest() if suspended else Suspend(status if status.run_key == key else Status(), _past(status, key, now))
-    return _begin(spec, status, key, now)
+        on_the_way = record.run_key == key and record.has_begun
+        return Rest() if is_said else Suspend(on_the_way, _past(record, key, now))
+    return _begin(spec, record, key, now)
 
 
-def _decide_finished(spec: Spec, status: Status, key: str, *, generation: int, now: datetime) -> Decision:
+def has_ended(spec: Spec | None, record: Record, generation: int) -> bool:
+    """Tell whether the run that a spec asks for has ended.
+
+    Args:
+        spec: as far as it can be read; None where it can't.
+        record: the status.
+        generation: of the spec.
+    """
+    if not record.is_finished:
+        return False
+    if spec is not None and record.run_key == run_key(spec):
+        return True
+    if not record.speaks_of_its_run:
+        return False
+    # The spec is what it was when its run ended, even if another version made the key otherwise, or of a field that the
+    # API server no longer hands out.
+    if record.observed_generation == generation:
+        return True
+    # Which work was done is not to be told: then only a new runID surely asks for more.
+    return record.run_key is None and (spec is None or spec.run_id == record.run_id)
+
+
+def may_speak_of(spec: Spec | None, record: Record, generation: int, reason: Reason) -> bool:
+    """Tell whether a status may be made to say that the spec can't be read, which keeps a run from being begun.
+
+    Not where it has been said, and not where the status tells of the run that this very spec asked for: that has ended,
+    and needs no operator that could read it.
+
+    Args:
+        spec: without what can't be read; None where there is no reading the rest.
+        record: the status.
+        generation: of the spec.
+        reason: what would be said.
+    """
+    if record.reason == reason and record.observed_generation == generation:
+        return False
+    return not (record.speaks_of_its_run and has_ended(spec, record, generation))
+
+
+def _decide_finished(spec: Spec, record: Record, key: str, *, generation: int, now: datetime) -> Decision:
     times: list[datetime] = []
-    if status.completion_time is not None:
-        if spec.ttl_seconds_after_finished is not None:
-            expiry = status.completion_time + timedelta(seconds=spec.ttl_seconds_after_finished)
-            if expiry <= now:
-                return Remove()
-            times.append(expiry)
-        if isinstance(spec, TaskSearchSpec) and spec.refresh_interval_seconds is not None and not spec.suspend:
-            refresh = status.completion_time + timedelta(seconds=spec.refresh_interval_seconds)
+    expiry = _later(record.completed, spec.ttl_seconds_after_finished)
+    if expiry is not None:
+        if expiry <= now:
+            return Remove()
+        times.append(expiry)
+    if isinstance(spec, TaskSearchSpec) and not spec.suspend:
+        refresh = _later(record.completed, spec.refresh_interval_seconds)
+        if refresh is not None:
             if refresh <= now:
-                return Begin(key, now, NOTHING_CARRIED, tuple(status.history or ()))
+                return Begin(key, now, NOTHING_CARRIED, record.history)
             times.append(refresh)
-    if status.observed_generation != generation:
+    if record.observed_generation != generation or not record.speaks_of_its_run:
         return Acknowledge()
     return Rest(min(times, default=None))
 
 
-def _begin(spec: Spec, status: Status, key: str, now: datetime) -> Begin:
-    history = _past(status, key, now)
-    if status.run_key == key and status.start_time is not None:
-        # Going when the operator stopped, or suspended on the way. A suspended run's clock starts again, as of a Job.
-        started = now if status.reason == Reason.SUSPENDED else status.start_time
-        return Begin(key, started, _carried(spec, status), history)
-    return Begin(key, now, NOTHING_CARRIED, history)
+def _later(time: datetime | None, seconds: int | None) -> datetime | None:
+    if time is None or seconds is None:
+        return None
+    try:
+        return time + timedelta(seconds=seconds)
+    except OverflowError:  # after the year 9999
+        return None
 
 
-def _past(status: Status, key: str, now: datetime) -> tuple[HistoryEntry, ...]:
+def _begin(spec: Spec, record: Record, key: str, now: datetime) -> Begin:
+    history = _past(record, key, now)
+    if record.run_key != key:
+        return Begin(key, now, NOTHING_CARRIED, history)
+    # Going when the operator stopped, or held up on the way. A suspended run's clock starts again, as of a Job, and so
+    # does that of a run whose spec could not be read for a while.
+    is_held = record.reason == Reason.SUSPENDED or record.reason in OF_A_SPEC
+    started = now if is_held or record.started is None else record.started
+    return Begin(key, started, _carried(spec, record), history)
+
+
+def _past(record: Record, key: str, now: datetime) -> History:
     """Give the runs before the one with this key; if one of them was going, it has just ended."""
-    if status.run_key != key and status.start_time is not None and not status.is_finished:
-        return remember(status, reason=SUPERSEDED, completed=now.replace(microsecond=0))
-    return tuple(status.history or ())
+    if record.run_key != key and record.has_begun and not record.is_finished:
+        return remember(record, reason=SUPERSEDED, completed=now.replace(microsecond=0))
+    return record.history
 
 
-def _carried(spec: Spec, status: Status) -> Carried:
-    if not isinstance(spec, TaskDeletionSpec) or spec.dry_run or status.peers is None:
+def _carried(spec: Spec, record: Record) -> Carried:
+    if not isinstance(spec, TaskDeletionSpec) or spec.dry_run or not record.peers_cleared:
         return NOTHING_CARRIED
-    by_task = {task.task_id: task.peers.deleted for task in status.tasks or () if task.peers.deleted}
-    return Carried(status.peers.deleted or 0, by_task)
+    return Carried(record.peers_cleared, record.peers_cleared_by_task)
 
 
-def remember(status: Status, *, reason: str, completed: datetime) -> tuple[HistoryEntry, ...]:
-    """Give the history with the run that a status is about on top."""
+def remember(record: Record, *, reason: str, completed: datetime) -> History:
+    """Give the history with the run that a status is about on top. It grows no longer than ten, or than it was."""
     entry = HistoryEntry(
-        run_key=status.run_key or "",
-        run_id=status.run_id,
+        run_key=record.run_key or "",
+        run_id=record.run_id,
         reason=reason,
-        start_time=status.start_time,
+        start_time=record.started,
         completion_time=completed,
-        peers=status.peers,
-    )
-    return (entry, *(status.history or ()))[:MAX_HISTORY]
+    ).to_json()
+    peers = record.raw.get("peers")
+    if peers is not None:
+        entry["peers"] = peers
+    return (entry, *record.history)[: max(MAX_HISTORY, len(record.history))]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dragonfly_task_operator.engine.model import PlannedImage
+from dragonfly_task_operator.engine.subject import image_name
 from dragonfly_task_operator.errors import ImageUnresolvable
 from dragonfly_task_operator.observability.redaction import cut, redact
 
@@ -58,8 +59,7 @@ def kept_note(images: Sequence[PlannedImage]) -> str:
 
 def name(image: PlannedImage) -> str:
     """Give the name that people pull an image by."""
-    repository, _, reference = image.reference.partition("?")[0].rpartition("/manifests/")
-    return repository.partition("://")[2].replace("/v2/", "/", 1) + ("@" if ":" in reference else ":") + reference
+    return image_name(image.reference)
 
 
 def _parts(count: int) -> str:

@@ -11,12 +11,12 @@ from typing import Any
 
 import aiohttp
 from kubernetes.aio.client import ApiClient, ApiException, CustomObjectsApi, V1DeleteOptions, V1Preconditions
-from pydantic import ValidationError
 
 from dragonfly_task_operator.api.base import GROUP, VERSION
 from dragonfly_task_operator.api.kinds import Kind
+from dragonfly_task_operator.api.reading import read_spec
+from dragonfly_task_operator.api.record import Record
 from dragonfly_task_operator.api.specs import Spec
-from dragonfly_task_operator.api.status import Status
 from dragonfly_task_operator.engine.ports import Mandate
 from dragonfly_task_operator.errors import OperatorError
 from dragonfly_task_operator.observability.metrics import Metrics
@@ -38,6 +38,10 @@ class WriteRefused(Exception):
     """The API server takes no such object, now or later: a defect of the operator, or CRDs older than it."""
 
 
+class TooLarge(OperatorError):
+    """The object would be larger with this status than the API server stores."""
+
+
 class ObjectGone(OperatorError):
     """The object, with this uid, is no more."""
 
@@ -53,10 +57,6 @@ class Ref:
 
     def __str__(self) -> str:
         return f"{self.kind.name} {self.namespace}/{self.name}"
-
-
-class UnreadableSpec(OperatorError):
-    """A spec that this operator's models refuse although the API server took it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +78,11 @@ class Snapshot:
 
     def spec(self) -> Spec:
         """Read the spec. Raises UnreadableSpec."""
-        try:
-            return self.ref.kind.spec.model_validate(self.body.get("spec", {}))
-        except ValidationError as error:
-            first = error.errors(include_input=False)[0]
-            where = ".".join(str(part) for part in ("spec", *first["loc"]))
-            raise UnreadableSpec(f"{where}: {first['msg'].removeprefix('Value error, ')}") from None
+        return read_spec(self.ref.kind.spec, self.body.get("spec", {}))
 
-    def status(self) -> Status:
-        """Read the status; an empty one if it is not a status that this operator can read."""
-        try:
-            return Status.model_validate(self.body.get("status") or {})
-        except ValidationError:
-            return Status()
+    def record(self) -> Record:
+        """Tell what the status says, as far as it can be read."""
+        return Record.of(self.body)
 
 
 def age(resource_version: str) -> int:
@@ -119,7 +111,7 @@ class Objects:
         )
         return _same_object(ref, body)
 
-    async def write_status(self, snapshot: Snapshot, render: Callable[[Snapshot], Status]) -> Snapshot:
+    async def write_status(self, snapshot: Snapshot, render: Callable[[Snapshot], Body]) -> Snapshot:
         """Write a whole status, whatever else is written at the same time.
 
         Args:
@@ -131,14 +123,14 @@ class Objects:
             the object with its new status.
 
         Raises:
-            ObjectGone, ApiUnavailable, WriteRefused.
+            ObjectGone, ApiUnavailable, TooLarge, WriteRefused.
         """
         while True:
             await self._prove()
             patch = {
                 # Without it, a status could land on an object of the same name made since: a uid is not checked.
                 "metadata": {"resourceVersion": snapshot.resource_version},
-                "status": _merge_patch(snapshot.body.get("status") or {}, render(snapshot).to_json()),
+                "status": _merge_patch(snapshot.record().raw, render(snapshot)),
             }
             ref = snapshot.ref
             try:
@@ -246,11 +238,12 @@ def message_of(error: ApiException) -> str:
 
 
 def _merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """Make the merge patch that leaves nothing of `before`: a merge patch keeps whatever it does not name."""
+    """Make the merge patch that turns `before` into `after`: what it does not name stays, so what is gone is null."""
     patch: dict[str, Any] = dict.fromkeys(before.keys() - after.keys())
     for name, value in after.items():
         old = before.get(name)
-        patch[name] = _merge_patch(old, value) if isinstance(value, dict) and isinstance(old, dict) else value
+        if value != old:
+            patch[name] = _merge_patch(old, value) if isinstance(value, dict) and isinstance(old, dict) else value
     return patch
 
 

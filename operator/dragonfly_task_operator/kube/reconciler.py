@@ -13,15 +13,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from dragonfly_task_operator.api.conditions import Reason
 from dragonfly_task_operator.api.kinds import KINDS, Kind
-from dragonfly_task_operator.api.specs import Spec
-from dragonfly_task_operator.api.status import Status
-from dragonfly_task_operator.engine.lifecycle import Acknowledge, Begin, Remove, Rest, Suspend, decide
+from dragonfly_task_operator.api.reading import UnreadableSpec
+from dragonfly_task_operator.engine.lifecycle import (
+    Acknowledge,
+    Begin,
+    Remove,
+    Rest,
+    Suspend,
+    decide,
+    has_ended,
+    may_speak_of,
+)
 from dragonfly_task_operator.engine.run import Means
+from dragonfly_task_operator.engine.subject import describe
 from dragonfly_task_operator.engine.verdict import suspended
 from dragonfly_task_operator.errors import OperatorError
-from dragonfly_task_operator.kube.composing import acknowledge, compose, fail
+from dragonfly_task_operator.kube.composing import RawStatus, acknowledge, give_up, suspend, withhold
 from dragonfly_task_operator.kube.events import Recorder
 from dragonfly_task_operator.kube.objects import (
     ApiUnavailable,
@@ -30,7 +38,6 @@ from dragonfly_task_operator.kube.objects import (
     Objects,
     Ref,
     Snapshot,
-    UnreadableSpec,
     age,
 )
 from dragonfly_task_operator.kube.running import Running, Superseded
@@ -171,60 +178,57 @@ class Reconciler:
             return None
 
     async def _give_up(self, entry: _Entry, snapshot: Snapshot) -> None:
-        """Say on the object that the operator is at fault, so that nobody waits for it."""
+        """Say on the object that the operator is at fault, so that nobody waits for it; not where its run has ended."""
+        try:
+            spec = snapshot.spec()
+        except UnreadableSpec:
+            return
+        if has_ended(spec, snapshot.record(), snapshot.generation):
+            return
         message = "the operator met an error that it does not know while it dealt with this object: see its log"
         now = self._means.clock.now().replace(microsecond=0)
         await self._write(
             entry,
             snapshot,
-            lambda at: fail(
-                at.status(), Reason.INTERNAL_ERROR, message, spec=_readable(at), generation=at.generation, now=now
-            ),
+            lambda at: give_up(at.record(), message, spec=spec, generation=at.generation, now=now),
         )
 
     async def _act(self, entry: _Entry, snapshot: Snapshot) -> datetime | None:
         """Do the one thing that the object needs most. Returns when to look again: None for when it changes."""
         clock = self._means.clock
-        status, generation = snapshot.status(), snapshot.generation
+        record, generation = snapshot.record(), snapshot.generation
         try:
             spec = snapshot.spec()
         except UnreadableSpec as error:
-            message = str(error)
-            if status.reason != Reason.INVALID_SPEC or status.observed_generation != generation:
-                now = clock.now().replace(microsecond=0)
-                await self._write(
-                    entry,
-                    snapshot,
-                    lambda at: fail(
-                        at.status(), Reason.INVALID_SPEC, message, spec=None, generation=at.generation, now=now
-                    ),
-                )
+            await self._withhold(entry, snapshot, error)
             return None
-        match decide(spec, status, generation=generation, now=clock.now()):
+        match decide(spec, record, generation=generation, now=clock.now()):
             case Begin() as begin:
                 running = Running(
                     snapshot, entry.changed, begin, spec, self._means, self._objects, self._recorder, self._metrics
                 )
                 await self._run(entry, running)
                 return clock.now()
-            case Suspend(kept, history):
+            case Suspend(on_the_way, history):
                 await self._write(
                     entry,
                     snapshot,
-                    lambda at: compose(
-                        status,
-                        kept,
-                        suspended(on_the_way=kept.start_time is not None),
+                    lambda at: suspend(
+                        record,
+                        suspended(on_the_way=on_the_way),
+                        on_the_way=on_the_way,
                         spec=spec,
                         generation=at.generation,
-                        started=kept.start_time,
                         history=history,
                         now=clock.now(),
                     ),
                 )
                 return clock.now()
             case Acknowledge():
-                await self._write(entry, snapshot, lambda at: acknowledge(at.status(), generation=at.generation))
+                now = clock.now().replace(microsecond=0)
+                await self._write(
+                    entry, snapshot, lambda at: acknowledge(at.record(), generation=at.generation, now=now)
+                )
                 return clock.now()
             case Remove():
                 log.info("object.expired", extra=fields(object=snapshot.ref, uid=snapshot.ref.uid))
@@ -232,6 +236,26 @@ class Reconciler:
                 return None
             case Rest(until):
                 return until
+
+    async def _withhold(self, entry: _Entry, snapshot: Snapshot, error: UnreadableSpec) -> None:
+        """Begin nothing for an object whose spec can't be read, and say so on it where nothing is lost by that."""
+        record, known = snapshot.record(), error.known
+        if not may_speak_of(known, record, snapshot.generation, error.reason):
+            return
+        log.warning("object.unreadable", extra=fields(object=snapshot.ref, uid=snapshot.ref.uid, reason=error.reason))
+        now = self._means.clock.now().replace(microsecond=0)
+        await self._write(
+            entry,
+            snapshot,
+            lambda at: withhold(
+                record,
+                error.reason,
+                str(error),
+                generation=at.generation,
+                now=now,
+                summary=describe(known.targets) if known else None,
+            ),
+        )
 
     async def _run(self, entry: _Entry, running: Running) -> None:
         entry.running = running
@@ -242,23 +266,16 @@ class Reconciler:
             entry.running = None
             entry.see(running.snapshot)
 
-    async def _write(self, entry: _Entry, snapshot: Snapshot, render: Callable[[Snapshot], Status]) -> None:
+    async def _write(self, entry: _Entry, snapshot: Snapshot, render: Callable[[Snapshot], RawStatus]) -> None:
         """Write a status that was decided on for exactly this snapshot. Raises Superseded when there is a newer one."""
 
-        def render_unless_changed(at: Snapshot) -> Status:
+        def render_unless_changed(at: Snapshot) -> RawStatus:
             if at is not snapshot:
                 entry.see(at)
                 raise Superseded
             return render(at)
 
         entry.see(await self._objects.write_status(snapshot, render_unless_changed))
-
-
-def _readable(snapshot: Snapshot) -> Spec | None:
-    try:
-        return snapshot.spec()
-    except UnreadableSpec:
-        return None
 
 
 async def _wait(changed: asyncio.Event, seconds: float) -> None:

@@ -11,16 +11,18 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import NoReturn
 
 from dragonfly_task_operator.api.conditions import Reason
+from dragonfly_task_operator.api.reading import UnreadableSpec
 from dragonfly_task_operator.api.specs import Spec, run_key
 from dragonfly_task_operator.api.status import Status
 from dragonfly_task_operator.engine.lifecycle import Begin
 from dragonfly_task_operator.engine.run import Means, Run
 from dragonfly_task_operator.engine.verdict import Verdict, suspended
-from dragonfly_task_operator.kube.composing import compose
+from dragonfly_task_operator.kube.composing import RawStatus, compose
 from dragonfly_task_operator.kube.events import Recorder
-from dragonfly_task_operator.kube.objects import ApiUnavailable, Objects, Snapshot, UnreadableSpec, age
+from dragonfly_task_operator.kube.objects import ApiUnavailable, Objects, Snapshot, age
 from dragonfly_task_operator.observability.logs import fields
 from dragonfly_task_operator.observability.metrics import Metrics
 from dragonfly_task_operator.observability.redaction import redact
@@ -74,8 +76,8 @@ class Running:
         )
         ref, clock = self.snapshot.ref, self.means.clock
         log.info("run.started", extra=self._named())
-        before = self.snapshot.status()
-        going_on = before.run_key == self.begin.key and before.start_time is not None and not before.is_finished
+        before = self.snapshot.record()
+        going_on = before.run_key == self.begin.key and before.has_begun and not before.is_finished
         self.recorder.started(ref, "goes on with the run" if going_on else "began a run", clock.now())
         engine = asyncio.get_running_loop().create_task(run.execute())
         try:
@@ -84,10 +86,11 @@ class Running:
         finally:
             await _stop(engine)
         self.recorder.ended(ref, verdict, clock.now())
-        peers = self.snapshot.status().peers
-        total, seconds = peers.total if peers else 0, (clock.now() - self.begin.started).total_seconds()
+        results, _ = run.snapshot()
+        total = results.peers.total if results.peers else 0
+        seconds = (clock.now() - self.begin.started).total_seconds()
         self.metrics.run_ended(kind=ref.kind.name, reason=verdict.reason, seconds=seconds, peers=total)
-        tasks = [task.task_id for task in self.snapshot.status().tasks or ()][:MAX_TASKS_LOGGED]
+        tasks = [task.task_id for task in results.tasks or ()][:MAX_TASKS_LOGGED]
         log.info(
             "run.finished",
             extra=self._named(reason=verdict.reason, peers=total, seconds=round(seconds, 2), tasks=tasks),
@@ -150,14 +153,25 @@ class Running:
 
     async def _heed_edit(self, run: Run, engine: asyncio.Task[Verdict]) -> None:
         """See what a change of the object asks of the run that is going."""
-        spec = self._same_work(self.snapshot)
-        if spec.suspend:
-            await _stop(engine)
-            results, _ = run.snapshot()
-            await self._persist(lambda: self._write(results, suspended(on_the_way=True)))
-            raise Superseded
-        self.spec = spec
-        run.adopt(spec)
+        try:
+            spec = self.snapshot.spec()
+        except UnreadableSpec as error:
+            if error.reason != Reason.OPERATOR_TOO_OLD:
+                raise Superseded from error
+            await self._halt(run, engine, Verdict(error.reason, str(error)))
+        else:
+            self._require_same_work(spec)
+            if spec.suspend:
+                await self._halt(run, engine, suspended(on_the_way=True))
+            self.spec = spec
+            run.adopt(spec)
+
+    async def _halt(self, run: Run, engine: asyncio.Task[Verdict], why: Verdict) -> NoReturn:
+        """Stop on the way, and write down what is known, for the run to go on with later. Raises Superseded."""
+        await _stop(engine)
+        results, _ = run.snapshot()
+        await self._persist(lambda: self._write(results, why))
+        raise Superseded
 
     async def _write_persistently(self, run: Run, verdict: Verdict) -> None:
         results, _ = run.snapshot()
@@ -177,11 +191,11 @@ class Running:
                 return
 
     async def _write(self, results: Status, verdict: Verdict) -> None:
-        def render(snapshot: Snapshot) -> Status:
+        def render(snapshot: Snapshot) -> RawStatus:
             if self.see(snapshot):
                 self._check_still_wanted(snapshot)
             return compose(
-                snapshot.status(),
+                snapshot.record(),
                 results,
                 verdict,
                 spec=self.spec,
@@ -194,20 +208,18 @@ class Running:
         # What the watch shows may meanwhile be newer than what this write gave.
         self.see(await self.objects.write_status(self.snapshot, render))
 
-    def _same_work(self, snapshot: Snapshot) -> Spec:
-        """Read a spec that asks for what this run does. Raises Superseded where it asks for something else."""
-        try:
-            spec = snapshot.spec()
-        except UnreadableSpec as error:
-            raise Superseded from error
+    def _require_same_work(self, spec: Spec) -> None:
         if run_key(spec) != self.begin.key:
             raise Superseded
-        return spec
 
     def _check_still_wanted(self, snapshot: Snapshot) -> None:
-        self._same_work(snapshot)
-        status, started = snapshot.status(), self.begin.started.replace(microsecond=0)
-        if status.is_finished and (status.run_key, status.start_time) == (self.begin.key, started):
+        """Raise Superseded where the object asks for something else, or says that this very run has ended."""
+        try:
+            self._require_same_work(snapshot.spec())
+        except UnreadableSpec as error:
+            raise Superseded from error
+        record, started = snapshot.record(), self.begin.started.replace(microsecond=0)
+        if record.is_finished and (record.run_key, record.started) == (self.begin.key, started):
             raise Superseded  # the end of this very run has been written, if not by a write that gave an answer
 
     def see(self, snapshot: Snapshot) -> bool:

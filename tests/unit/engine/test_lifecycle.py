@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 
 from dragonfly_task_operator.api.conditions import GOING, Reason, conditions_for
+from dragonfly_task_operator.api.record import NOTHING_KNOWN, SUPERSEDED, Record
 from dragonfly_task_operator.api.specs import Spec, TaskDeletionSpec, TaskSearchSpec, run_key
-from dragonfly_task_operator.api.status import HistoryEntry, PeerCounts, Status, TaskStatus
 from dragonfly_task_operator.engine.lifecycle import (
     MAX_HISTORY,
-    SUPERSEDED,
     Acknowledge,
     Begin,
     Decision,
@@ -36,26 +35,26 @@ def deletion(**spec: Any) -> TaskDeletionSpec:
     return TaskDeletionSpec.model_validate({"targets": [{"taskID": TASK}], **spec})
 
 
-def status_of(spec: Spec, reason: Reason, *, generation: int = 1, runs_before: int = 0, **more: Any) -> Status:
+def status_of(spec: Spec, reason: Reason, *, generation: int = 1, runs_before: int = 0, **more: Any) -> Record:
     """Give the status of a run of `spec` that began 100 s ago and, if it has ended, ended 50 s ago."""
-    return Status(
-        observed_generation=generation,
-        run_key=run_key(spec),
-        run_id=spec.run_id,
-        conditions=conditions_for(reason, "", generation=generation, now=BEFORE),
-        start_time=BEFORE,
-        completion_time=None if reason in GOING else BEFORE + timedelta(seconds=50),
-        history=[HistoryEntry(run_key=str(i), reason="Found", completion_time=BEFORE) for i in range(runs_before)]
-        or None,
-    ).model_copy(update=more)
+    raw = {
+        "observedGeneration": generation,
+        "runKey": run_key(spec),
+        "runID": spec.run_id,
+        "conditions": conditions_for(reason, "", generation=generation, now=BEFORE),
+        "startTime": BEFORE.isoformat(),
+        "completionTime": None if reason in GOING else (BEFORE + timedelta(seconds=50)).isoformat(),
+        "history": [{"runKey": str(i), "reason": "Found"} for i in range(runs_before)],
+    }
+    return Record(raw | more)
 
 
-def decided(spec: Spec, status: Status, *, generation: int = 1) -> Decision:
-    return decide(spec, status, generation=generation, now=NOW)
+def decided(spec: Spec, record: Record, *, generation: int = 1) -> Decision:
+    return decide(spec, record, generation=generation, now=NOW)
 
 
 def test_untouched_object_is_run() -> None:
-    assert decided(search(), Status()) == Begin(run_key(search()), NOW, NOTHING_CARRIED, ())
+    assert decided(search(), NOTHING_KNOWN) == Begin(run_key(search()), NOW, NOTHING_CARRIED, ())
 
 
 @pytest.mark.parametrize("reason", sorted(set(Reason) - GOING))
@@ -76,8 +75,8 @@ def test_run_that_was_going_goes_on_with_its_start_and_what_was_deleted() -> Non
     status = status_of(
         deletion(),
         Reason.RUNNING,
-        peers=PeerCounts(deleted=5),
-        tasks=[TaskStatus(task_id=TASK, target=0, identity="taskID", peers=PeerCounts(deleted=4))],
+        peers={"deleted": 5},
+        tasks=[{"taskID": TASK, "peers": {"deleted": 4}}],
     )
 
     assert decided(deletion(), status) == Begin(run_key(deletion()), BEFORE, Carried(5, {TASK: 4}), ())
@@ -85,7 +84,7 @@ def test_run_that_was_going_goes_on_with_its_start_and_what_was_deleted() -> Non
 
 @pytest.mark.parametrize("spec", [search(), deletion(dryRun=True)], ids=["search", "dry run"])
 def test_run_that_deletes_nothing_carries_nothing(spec: Spec) -> None:
-    status = status_of(spec, Reason.RUNNING, peers=PeerCounts(caching=5))
+    status = status_of(spec, Reason.RUNNING, peers={"caching": 5})
 
     assert decided(spec, status) == Begin(run_key(spec), BEFORE, NOTHING_CARRIED, ())
 
@@ -95,25 +94,25 @@ def test_new_run_id_after_the_end_begins_a_new_run_and_keeps_the_history() -> No
 
     decision = decided(search(runID="two"), status, generation=2)
 
-    assert decision == Begin(run_key(search(runID="two")), NOW, NOTHING_CARRIED, tuple(status.history or ()))
+    assert decision == Begin(run_key(search(runID="two")), NOW, NOTHING_CARRIED, status.history)
 
 
 def test_edit_of_the_work_supersedes_the_run_that_is_going() -> None:
-    status = status_of(deletion(runID="one"), Reason.RUNNING, peers=PeerCounts(deleted=5))
+    status = status_of(deletion(runID="one"), Reason.RUNNING, peers={"deleted": 5})
 
     decision = decided(deletion(runID="two"), status, generation=2)
 
     assert isinstance(decision, Begin)
     assert (decision.started, decision.carried) == (NOW, NOTHING_CARRIED)
     assert decision.history == (
-        HistoryEntry(
-            run_key=run_key(deletion(runID="one")),
-            run_id="one",
-            reason=SUPERSEDED,
-            start_time=BEFORE,
-            completion_time=NOW,
-            peers=PeerCounts(deleted=5),
-        ),
+        {
+            "runKey": run_key(deletion(runID="one")),
+            "runID": "one",
+            "reason": SUPERSEDED,
+            "startTime": "2026-11-23T23:58:20Z",
+            "completionTime": "2026-11-24T00:00:00Z",
+            "peers": {"deleted": 5},
+        },
     )
 
 
@@ -123,15 +122,15 @@ def test_history_keeps_ten_runs_the_newest_first() -> None:
     decision = decided(search(runID="two"), status, generation=2)
 
     assert isinstance(decision, Begin)
-    assert [run.reason for run in decision.history] == [SUPERSEDED, *["Found"] * 9]
-    assert [run.run_key for run in decision.history[1:]] == [str(i) for i in range(9)]
+    assert [run["reason"] for run in decision.history] == [SUPERSEDED, *["Found"] * 9]
+    assert [run["runKey"] for run in decision.history[1:]] == [str(i) for i in range(9)]
 
 
 # Suspending
 
 
 def test_object_that_is_suspended_from_the_start_says_so() -> None:
-    assert decided(search(suspend=True), Status()) == Suspend(Status(), ())
+    assert decided(search(suspend=True), NOTHING_KNOWN) == Suspend(on_the_way=False, history=())
 
 
 def test_object_that_has_said_that_it_is_suspended_rests() -> None:
@@ -145,23 +144,23 @@ def test_finished_run_stays_finished_when_it_is_suspended() -> None:
 
 
 def test_suspended_run_keeps_what_it_knows() -> None:
-    status = status_of(deletion(), Reason.RUNNING, peers=PeerCounts(deleted=5))
+    status = status_of(deletion(), Reason.RUNNING, peers={"deleted": 5})
 
-    assert decided(deletion(suspend=True), status, generation=2) == Suspend(status, ())
+    assert decided(deletion(suspend=True), status, generation=2) == Suspend(on_the_way=True, history=())
 
 
 def test_suspended_run_goes_on_with_a_new_deadline_and_what_was_deleted() -> None:
-    status = status_of(deletion(), Reason.SUSPENDED, peers=PeerCounts(deleted=5))
+    status = status_of(deletion(), Reason.SUSPENDED, peers={"deleted": 5})
 
     assert decided(deletion(), status) == Begin(run_key(deletion()), NOW, Carried(5, {}), ())
 
 
 def test_suspending_together_with_new_work_keeps_no_results_of_the_old() -> None:
-    done = status_of(deletion(runID="one"), Reason.DELETED, peers=PeerCounts(deleted=5), runs_before=1)
+    done = status_of(deletion(runID="one"), Reason.DELETED, peers={"deleted": 5}, runs_before=1)
 
     decision = decided(deletion(runID="two", suspend=True), done, generation=2)
 
-    assert decision == Suspend(Status(), tuple(done.history or ()))
+    assert decision == Suspend(on_the_way=False, history=done.history)
 
 
 def test_suspending_together_with_new_work_supersedes_the_run_that_is_going() -> None:
@@ -170,11 +169,11 @@ def test_suspending_together_with_new_work_supersedes_the_run_that_is_going() ->
     decision = decided(deletion(runID="two", suspend=True), going, generation=2)
 
     assert isinstance(decision, Suspend)
-    assert [run.reason for run in decision.history] == [SUPERSEDED]
+    assert [run["reason"] for run in decision.history] == [SUPERSEDED]
 
 
 def test_run_that_never_began_leaves_no_history() -> None:
-    waiting = status_of(search(runID="one"), Reason.SUSPENDED, start_time=None)
+    waiting = status_of(search(runID="one"), Reason.SUSPENDED, startTime=None)
 
     decision = decided(search(runID="two"), waiting, generation=2)
 

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from dragonfly_task_operator.api.conditions import Reason
+from dragonfly_task_operator.api.record import NOTHING_KNOWN, Record
 from dragonfly_task_operator.api.specs import TaskSearchSpec, run_key
 from dragonfly_task_operator.api.status import HistoryEntry, PeerCounts, Status
-from dragonfly_task_operator.engine.lifecycle import MAX_HISTORY, Rest, decide
+from dragonfly_task_operator.engine.lifecycle import MAX_HISTORY, History, Rest, decide
 from dragonfly_task_operator.engine.report import RESERVED_BYTES
 from dragonfly_task_operator.engine.verdict import MAX_MESSAGE, Verdict
-from dragonfly_task_operator.kube.composing import acknowledge, compose, fail
+from dragonfly_task_operator.kube.composing import acknowledge, compose, give_up, withhold
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, 123456, tzinfo=UTC)
 SECOND = NOW.replace(microsecond=0)
@@ -25,13 +26,13 @@ RESULTS = Status(progress="1/1", peers=PeerCounts(total=1, caching=1))
 def composed(
     reason: Reason,
     *,
-    before: Status | None = None,
+    before: Record = NOTHING_KNOWN,
     message: str = "as it is",
-    history: tuple[HistoryEntry, ...] = (),
+    history: History = (),
     now: datetime = NOW,
-) -> Status:
-    return compose(
-        before or Status(),
+) -> Record:
+    status = compose(
+        before,
         RESULTS,
         Verdict(reason, message),
         spec=SPEC,
@@ -40,10 +41,11 @@ def composed(
         history=history,
         now=now,
     )
+    return Record(status)
 
 
-def conditions(status: Status) -> dict[str, str]:
-    return {condition.type: condition.status for condition in status.conditions}
+def conditions(status: Record) -> dict[str, str]:
+    return {condition["type"]: condition["status"] for condition in status.conditions}
 
 
 @pytest.mark.parametrize(
@@ -60,7 +62,7 @@ def test_conditions_say_what_the_verdict_says(reason: Reason, expected: dict[str
 
 
 def test_every_condition_carries_the_reason_the_message_and_the_generation() -> None:
-    said = {(each.reason, each.message, each.observed_generation) for each in composed(Reason.FOUND).conditions}
+    said = {(each["reason"], each["message"], each["observedGeneration"]) for each in composed(Reason.FOUND).conditions}
 
     assert said == {("Found", "as it is", 3)}
 
@@ -70,7 +72,7 @@ def test_condition_that_stays_keeps_the_time_of_its_last_transition() -> None:
         Reason.RUNNING, before=composed(Reason.RUNNING), now=NOW + timedelta(seconds=9), message="further on"
     )
 
-    assert {condition.last_transition_time for condition in later.conditions} == {SECOND}
+    assert {condition["lastTransitionTime"] for condition in later.conditions} == {"2026-11-24T12:00:00Z"}
 
 
 def test_condition_that_changes_has_a_new_time() -> None:
@@ -78,77 +80,120 @@ def test_condition_that_changes_has_a_new_time() -> None:
 
     after = composed(Reason.FOUND, before=composed(Reason.RUNNING), now=later)
 
-    assert {condition.last_transition_time for condition in after.conditions} == {later.replace(microsecond=0)}
+    assert {condition["lastTransitionTime"] for condition in after.conditions} == {"2026-11-24T12:00:09Z"}
 
 
 def test_run_that_is_going_has_no_completion_time_and_no_history_of_its_own() -> None:
     status = composed(Reason.RUNNING)
 
-    assert (status.completion_time, status.history) == (None, None)
+    assert (status.completed, status.history) == (None, ())
     assert (status.observed_generation, status.run_key, status.run_id) == (3, run_key(SPEC), "one")
-    assert status.start_time == SECOND - timedelta(seconds=5)
+    assert status.started == SECOND - timedelta(seconds=5)
 
 
 def test_finished_run_is_on_top_of_its_history() -> None:
-    earlier = HistoryEntry(run_key="0", reason="NotFound", completion_time=NOW)
+    earlier = {"runKey": "0", "reason": "NotFound"}
 
     status = composed(Reason.FOUND, history=(earlier,))
 
-    assert status.completion_time == SECOND
-    assert status.history == [
-        HistoryEntry(
-            run_key=run_key(SPEC),
-            run_id="one",
-            reason="Found",
-            start_time=SECOND - timedelta(seconds=5),
-            completion_time=SECOND,
-            peers=RESULTS.peers,
-        ),
+    assert status.completed == SECOND
+    assert status.history == (
+        {
+            "runKey": run_key(SPEC),
+            "runID": "one",
+            "reason": "Found",
+            "startTime": "2026-11-24T11:59:55Z",
+            "completionTime": "2026-11-24T12:00:00Z",
+            "peers": {"total": 1, "caching": 1, "failed": 0, "unreachable": 0},
+        },
         earlier,
-    ]
+    )
 
 
 def test_history_keeps_ten_runs() -> None:
-    full = tuple(HistoryEntry(run_key=str(i), reason="Found", completion_time=NOW) for i in range(MAX_HISTORY))
+    full = tuple({"runKey": str(i), "reason": "Found"} for i in range(MAX_HISTORY))
 
     status = composed(Reason.FOUND, history=full)
 
-    assert [run.run_key for run in status.history or ()] == [run_key(SPEC), *(str(i) for i in range(9))]
+    assert [run["runKey"] for run in status.history] == [run_key(SPEC), *(str(i) for i in range(9))]
 
 
 def test_what_is_added_to_results_fits_in_what_was_reserved_for_it() -> None:
     worst: dict[str, Any] = {"run_id": "<" * 128}
     history = tuple(
-        HistoryEntry(run_key="f" * 16, reason="X" * 32, completion_time=NOW, peers=PeerCounts(), **worst)
+        HistoryEntry(run_key="f" * 16, reason="X" * 32, completion_time=NOW, peers=PeerCounts(), **worst).to_json()
         for _ in range(MAX_HISTORY)
     )
 
     status = composed(Reason.PEERS_FAILED, message="<" * MAX_MESSAGE, history=history)
 
-    text = json.dumps(status.to_json())
+    text = json.dumps(status.raw)
     assert len(text) + 5 * text.count("<") <= RESERVED_BYTES
+
+
+def acknowledged(before: Record, *, generation: int) -> Record:
+    return Record(acknowledge(before, generation=generation, now=SECOND))
+
+
+def withheld(before: Record, reason: Reason, *, generation: int = 4) -> Record:
+    return Record(withhold(before, reason, "can't be read", generation=generation, now=SECOND, summary=None))
 
 
 def test_acknowledged_status_is_about_the_new_generation_and_else_the_same() -> None:
     status = composed(Reason.FOUND)
 
-    acknowledged = acknowledge(status, generation=4)
+    after = acknowledged(status, generation=4)
 
-    assert {condition.observed_generation for condition in acknowledged.conditions} == {4}
-    assert acknowledged.observed_generation == 4
-    assert acknowledge(acknowledged, generation=3) == status
+    assert {condition["observedGeneration"] for condition in after.conditions} == {4}
+    assert after.observed_generation == 4
+    assert acknowledged(after, generation=3) == status
 
 
-def test_object_that_no_run_can_be_had_for_is_finished_and_keeps_what_was_known() -> None:
-    before = composed(Reason.FOUND)
+@pytest.mark.parametrize(
+    ("reason", "expected"),
+    [
+        (Reason.OPERATOR_TOO_OLD, {"Succeeded": "Unknown", "Finished": "False", "Reconciling": "True"}),
+        (Reason.INVALID_SPEC, {"Succeeded": "False", "Finished": "True", "Stalled": "True"}),
+    ],
+)
+@pytest.mark.parametrize("before", [Reason.FOUND, Reason.RUNNING, Reason.SUSPENDED])
+def test_status_of_a_spec_that_cant_be_read_keeps_all_that_was_known(
+    before: Reason, reason: Reason, expected: dict[str, str]
+) -> None:
+    known = composed(before)
 
-    failed = fail(before, Reason.INVALID_SPEC, "spec.targets: too many", spec=None, generation=4, now=SECOND)
+    status = withheld(known, reason)
 
-    assert conditions(failed) == {"Succeeded": "False", "Finished": "True", "Stalled": "True"}
-    assert (failed.run_key, failed.history, failed.peers) == (None, before.history, before.peers)
+    assert (conditions(status), status.reason, status.observed_generation) == (expected, reason, 4)
+    said = {"conditions", "reason", "observedGeneration"}
+    assert {name: value for name, value in status.raw.items() if name not in said} == {
+        name: value for name, value in known.raw.items() if name not in said
+    }
+    assert (status.run_key, status.is_finished) == (known.run_key, known.is_finished)
+
+
+@pytest.mark.parametrize("reason", [Reason.OPERATOR_TOO_OLD, Reason.INVALID_SPEC])
+def test_finished_run_whose_spec_can_be_read_again_says_how_it_ended(reason: Reason) -> None:
+    known = composed(Reason.FOUND)
+
+    after = acknowledged(withheld(known, reason), generation=5)
+
+    assert (conditions(after), after.reason, after.raw["reason"]) == (conditions(known), "Found", "Found")
+    assert (after.completed, after.history, after.observed_generation) == (known.completed, known.history, 5)
+
+
+def test_finished_run_whose_reason_was_not_kept_says_so() -> None:
+    known = composed(Reason.FOUND)
+    lost = Record({**withheld(known, Reason.OPERATOR_TOO_OLD).raw, "history": []})
+
+    after = acknowledged(lost, generation=5)
+
+    assert (after.is_finished, after.reason) == (True, "InternalError")
+    assert "a new spec.runID runs it again" in after.conditions[0]["message"]
 
 
 def test_object_that_the_operator_gave_up_on_is_not_tried_over_and_over() -> None:
-    given_up = fail(Status(), Reason.INTERNAL_ERROR, "see the log", spec=SPEC, generation=1, now=SECOND)
+    given_up = Record(give_up(NOTHING_KNOWN, "see the log", spec=SPEC, generation=1, now=SECOND))
 
     assert decide(SPEC, given_up, generation=1, now=SECOND) == Rest()
+    assert [run["reason"] for run in given_up.history] == ["InternalError"]

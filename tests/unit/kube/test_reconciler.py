@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from dragonfly_task_operator.api.kinds import TASK_DELETION, TASK_SEARCH, Kind
-from dragonfly_task_operator.api.status import Status
+from dragonfly_task_operator.api.record import Record
 from dragonfly_task_operator.kube.events import Recorder
-from dragonfly_task_operator.kube.objects import ApiUnavailable, ObjectGone, Objects, Ref, Snapshot, WriteRefused
+from dragonfly_task_operator.kube.objects import ApiUnavailable, Body, ObjectGone, Objects, Ref, Snapshot, WriteRefused
 from dragonfly_task_operator.kube.reconciler import Reconciler
 from dragonfly_task_operator.observability.metrics import Metrics
 from tests.unit.world import TASK, LoopClock, World, now
@@ -38,7 +38,7 @@ class ApiServer(Objects):
     def __init__(self) -> None:
         self.bodies: dict[str, dict[str, Any]] = {}
         self.versions = 0
-        self.fail: Callable[[Status], None] = lambda status: None
+        self.fail: Callable[[Record], None] = lambda status: None
 
     def put(self, name: str = "one", kind: Kind = TASK_SEARCH, **spec: Any) -> dict[str, Any]:
         before = self.bodies.get(name)
@@ -59,8 +59,8 @@ class ApiServer(Objects):
         self.bodies[name]["metadata"]["resourceVersion"] = self._version()
         return copy.deepcopy(self.bodies[name])
 
-    def status(self, name: str = "one") -> Status:
-        return Status.model_validate(self.bodies[name]["status"])
+    def status(self, name: str = "one") -> Record:
+        return Record.of(self.bodies[name])
 
     def _version(self) -> str:
         self.versions += 1
@@ -71,13 +71,13 @@ class ApiServer(Objects):
             raise ObjectGone("gone")
         return Snapshot(ref, copy.deepcopy(self.bodies[ref.name]))
 
-    async def write_status(self, snapshot: Snapshot, render: Callable[[Snapshot], Status]) -> Snapshot:
+    async def write_status(self, snapshot: Snapshot, render: Callable[[Snapshot], Body]) -> Snapshot:
         status = render(snapshot)
         if (await self.get(snapshot.ref)).resource_version != snapshot.resource_version:
             return await self.write_status(await self.get(snapshot.ref), render)
-        self.fail(status)
+        self.fail(Record(status))
         body = self.bodies[snapshot.ref.name]
-        body["status"] = status.to_json()
+        body["status"] = copy.deepcopy(dict(status))
         body["metadata"]["resourceVersion"] = self._version()
         return await self.get(snapshot.ref)
 
@@ -175,7 +175,7 @@ async def test_edit_that_the_watch_is_late_to_tell_of_is_obeyed_when_a_write_mee
 async def test_result_is_written_when_the_api_server_is_back(
     reconciler: Reconciler, world: World, api: ApiServer
 ) -> None:
-    def fail_for_a_minute(status: Status) -> None:
+    def fail_for_a_minute(status: Record) -> None:
         if now() < 60:
             raise ApiUnavailable("the API server restarts")
 
@@ -189,8 +189,8 @@ async def test_result_is_written_when_the_api_server_is_back(
 async def test_object_whose_status_the_api_server_refuses_is_not_left_hanging(
     reconciler: Reconciler, world: World, api: ApiServer
 ) -> None:
-    def refuse_results(status: Status) -> None:
-        if status.tasks:
+    def refuse_results(status: Record) -> None:
+        if status.raw.get("tasks"):
             raise WriteRefused("422")
 
     api.fail = refuse_results
