@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 import uuid
@@ -44,6 +45,7 @@ from dragonfly_task_operator.observability.metrics import Metrics
 from dragonfly_task_operator.observability.serving import served
 from dragonfly_task_operator.oci.addresses import Gate
 from dragonfly_task_operator.oci.images import RegistryImages
+from dragonfly_task_operator.oci.proxies import Proxies
 from dragonfly_task_operator.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -68,7 +70,7 @@ async def run(settings: Settings, *, stop: asyncio.Event | None = None) -> None:
         stop: ends it, as SIGTERM and SIGINT do.
 
     Raises:
-        SettingsError: the kubeconfig or the TLS files can't be used.
+        SettingsError: the kubeconfig, the TLS files or a proxy that the environment names can't be used.
         StartError: the API server can't be reached, or lacks the CRDs; or a port can't be had.
         LeaseLost: another operator acts now.
     """
@@ -77,6 +79,7 @@ async def run(settings: Settings, *, stop: asyncio.Event | None = None) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     schedulers_tls = tls.by_cluster(settings.all_clusters, "schedulers")
     peers_tls = tls.by_cluster(settings.all_clusters, "peers")
+    proxies = Proxies.from_environment(os.environ)
     configuration = await connection.load(settings.kubeconfig)
     metrics, watches, heartbeat = Metrics(), Watches(settings.namespace), Heartbeat()
     async with AsyncExitStack() as stack:
@@ -89,7 +92,9 @@ async def run(settings: Settings, *, stop: asyncio.Event | None = None) -> None:
         memory = HostMemory(clock)
         means = Means(
             targets=TargetResolver(
-                RegistryImages(gate=Gate(settings.registry_allowlist), secrets=NamespacedSecrets(client))
+                RegistryImages(
+                    gate=Gate(settings.registry_allowlist), secrets=NamespacedSecrets(client), proxies=proxies
+                )
             ),
             schedulers=GrpcSchedulers(
                 settings.all_clusters,

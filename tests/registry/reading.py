@@ -11,6 +11,7 @@ from dragonfly_task_operator.engine.model import Image
 from dragonfly_task_operator.errors import RunError, SecretNotFound
 from dragonfly_task_operator.oci.addresses import Gate
 from dragonfly_task_operator.oci.images import RegistryImages
+from dragonfly_task_operator.oci.proxies import NO_PROXIES, Proxies
 from dragonfly_task_operator.settings import load
 
 
@@ -20,12 +21,13 @@ class Reader:
 
     allow: tuple[str, ...] = ()
     secrets: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
+    proxies: Proxies = NO_PROXIES
     troubles: list[RunError] = field(default_factory=list)
     secrets_read: list[str] = field(default_factory=list)
 
     async def __call__(self, url: str, **target: Any) -> Image:
         settings = load({"scheduler": ("s:8002",), "registry_allowlist": self.allow})
-        images = RegistryImages(gate=Gate(settings.registry_allowlist), secrets=self)
+        images = RegistryImages(gate=Gate(settings.registry_allowlist), secrets=self, proxies=self.proxies)
         return await images.read(
             Target.model_validate({"imageManifestURL": url, **target}), namespace="team", troubled=self._note
         )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
 from aiohttp import web
+from multidict import CIMultiDict
 
 from tests.registry.image import Content, Image
 
@@ -91,6 +92,18 @@ class ScriptedRegistry:
 
         self.intercept = intercept
 
+    def answers(self, status: int, body: bytes = b"", **headers: str | Sequence[str]) -> None:
+        """Answer everybody so. A header may have several lines; `_` stands for `-` in its name."""
+
+        async def intercept(request: web.Request) -> web.Response:
+            return web.Response(status=status, body=body, headers=_headers(headers))
+
+        self.intercept = intercept
+
+    def challenges(self, *challenges: str) -> None:
+        """Want a login whoever comes, in these ways."""
+        self.answers(401, WWW_Authenticate=challenges)
+
     def gives_tokens(self) -> None:
         """Be a token server, for everybody."""
 
@@ -98,3 +111,11 @@ class ScriptedRegistry:
             return web.json_response({"access_token": "t0ken"})
 
         self.intercept = intercept
+
+
+def _headers(named: Mapping[str, str | Sequence[str]]) -> CIMultiDict[str]:
+    headers: CIMultiDict[str] = CIMultiDict()
+    for name, values in named.items():
+        for value in (values,) if isinstance(values, str) else values:
+            headers.add(name.replace("_", "-"), value)
+    return headers

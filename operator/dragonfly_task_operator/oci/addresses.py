@@ -16,6 +16,7 @@ from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
 from dragonfly_task_operator.errors import RegistryDenied
+from dragonfly_task_operator.oci.locations import canonical_host
 from dragonfly_task_operator.settings import RegistryEntry
 
 _METADATA = frozenset(
@@ -45,9 +46,12 @@ class Gate:
         Raises:
             RegistryDenied: with the setting that would allow it.
         """
-        host, port = _host(url), url.port
+        host, port = canonical_host(url), url.port
         if url.scheme not in {"http", "https"} or not host or port is None or url.raw_user or url.raw_password:
             raise RegistryDenied(f"{origin(url)} is not contacted: only http and https without user info are")
+        address = _literal(host)
+        if address is not None:
+            self.check_address(host, port, address)  # first: no entry of the allowlist helps against some
         entries = [entry for entry in self.allowlist if _names(entry, host, port)]
         if self.allowlist and not entries:
             raise RegistryDenied(
@@ -59,11 +63,6 @@ class Gate:
                 f"the operator may not contact {origin(url)} in plain http; use https, or start the operator with"
                 f" --registry-allowlist http://{host}:{port} to allow it"
             )
-        try:
-            ip_address(host.strip("[]"))
-        except ValueError:
-            return
-        self.check_address(host, port, host.strip("[]"))
 
     def check_address(self, host: str, port: int, address: str) -> None:
         """Refuse an address that a host has turned out to have. Raises RegistryDenied."""
@@ -74,14 +73,30 @@ class Gate:
         remedy = f"; start it with --registry-allowlist {host}:{port} to allow it" if kind == "loopback" else ""
         raise RegistryDenied(f"the operator may not contact {host}: {address} is a {kind} address{remedy}")
 
-    def resolver(self) -> AbstractResolver:
-        """Make a resolver that gives only addresses that pass."""
-        return _CheckedResolver(self)
+    def check_proxy(self, proxy: URL) -> None:
+        """Refuse a proxy by its address, where its URL names one. Raises RegistryDenied."""
+        address = _literal(canonical_host(proxy))
+        if address is not None:
+            self.check_address_of_proxy(address, address)
+
+    def check_address_of_proxy(self, host: str, address: str) -> None:
+        """Refuse an address of a proxy. That it is on this machine is its operator's choice. Raises RegistryDenied."""
+        kind = _forbidden(ip_address(address))
+        if kind not in {None, "loopback"}:
+            raise RegistryDenied(
+                f"the operator may not contact its proxy {host}: {address} is a {kind} address; correct HTTPS_PROXY or"
+                " HTTP_PROXY in its environment"
+            )
+
+    def resolver(self, *, of_proxies: bool = False) -> AbstractResolver:
+        """Make a resolver that gives only addresses that pass: those of registries, or those of proxies."""
+        return _CheckedResolver(self, of_proxies=of_proxies)
 
 
 class _CheckedResolver(AbstractResolver):
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Gate, *, of_proxies: bool) -> None:
         self._gate = gate
+        self._of_proxies = of_proxies
         self._resolver = ThreadedResolver()
 
     async def resolve(
@@ -90,7 +105,10 @@ class _CheckedResolver(AbstractResolver):
         """Resolve a name. Raises OSError where that fails, RegistryDenied where one of its addresses is forbidden."""
         found = await self._resolver.resolve(host, port, family)
         for each in found:
-            self._gate.check_address(host.rstrip(".").lower(), port, each["host"])
+            if self._of_proxies:
+                self._gate.check_address_of_proxy(host, each["host"])
+            else:
+                self._gate.check_address(host.rstrip(".").lower(), port, each["host"])
         if not found:
             raise OSError(f"{host} has no address")
         return found
@@ -102,12 +120,15 @@ class _CheckedResolver(AbstractResolver):
 
 def origin(url: URL) -> str:
     """Give scheme, host and port: what may be told of a URL that a registry sent."""
-    return f"{url.scheme}://{url.host_port_subcomponent}"
+    return f"{url.scheme}://{url.host_port_subcomponent or ''}"
 
 
-def _host(url: URL) -> str:
-    host = (url.raw_host or "").rstrip(".").lower()
-    return f"[{host}]" if ":" in host else host
+def _literal(host: str) -> str | None:
+    """Give the address that stands in place of a name."""
+    try:
+        return str(ip_address(host.strip("[]")))
+    except ValueError:
+        return None
 
 
 def _names(entry: RegistryEntry, host: str, port: int) -> bool:

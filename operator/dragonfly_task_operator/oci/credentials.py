@@ -1,21 +1,17 @@
-"""Credentials for registries, out of Secrets, and for which image they are, as kubelets match them."""
+"""Credentials for registries, and for which image they are, as kubelets match them."""
 
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
-from pydantic import BaseModel, ValidationError
+DOCKER_HUB = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"})
+"""Names of the one registry."""
 
-from dragonfly_task_operator.errors import SecretNotFound
-
-DOCKER_CONFIG = ".dockerconfigjson"
-CA = "ca.crt"
-DOCKER_HUB = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
+_DEFAULT_PORTS = {"https": "443", "http": "80"}
 
 
 class Secrets(Protocol):
@@ -43,102 +39,102 @@ class Credentials:
         """The header that logs in with them."""
         return f"Basic {base64.b64encode(f'{self.username}:{self.password}'.encode()).decode()}"
 
+    @property
+    def has_stray_space(self) -> bool:
+        """Whether white space is around the name or the password, as `echo` leaves a line break behind."""
+        return any(word != word.strip() for word in (self.username, self.password))
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityToken:
+    """What `docker login` has been given instead of a password: token servers take it as an OAuth 2 refresh token."""
+
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryToken:
+    """A token that is shown to the registry as it is."""
+
+    token: str = field(repr=False)
+
+
+Login: TypeAlias = Credentials | IdentityToken | RegistryToken
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """An entry of a Secret that no login can be made of.
+
+    Attributes:
+        pattern: what it is for.
+        why: for a person; nothing that it holds.
+    """
+
+    pattern: str
+    why: str
+
 
 @dataclass(frozen=True, slots=True)
 class Keyring:
-    """Credentials, each with the images that it is for: HOST[:PORT][/PATH], where parts of the host may be globs."""
+    """Logins, each with the images that it is for: HOST[:PORT][/PATH], where parts of the host may be globs.
 
-    entries: tuple[tuple[str, Credentials], ...] = ()
+    Attributes:
+        entries: those that can be used.
+        unusable: those that can't, to be told of where one of them would have been needed.
+        is_given: whether there is a Secret at all.
+    """
 
-    def lookup(self, image: str) -> tuple[Credentials, ...]:
-        """Give the credentials for an image, HOST[:PORT]/NAME, those for the longest path first.
+    entries: tuple[tuple[str, Login], ...] = ()
+    unusable: tuple[Unusable, ...] = ()
+    is_given: bool = False
+
+    def lookup(self, image: str, *, scheme: str = "https") -> tuple[Login, ...]:
+        """Give the logins for an image, HOST[:PORT]/NAME, those for the longest path first.
 
         The rules are the kubelet's (kubernetes.io/docs/concepts/containers/images): equal ports, as many parts in the
-        host, each matching, and a path that the image's path begins with.
+        host, each matching, and a path that the image's path begins with. The default port of the scheme is none.
         """
-        found = [(pattern, each) for pattern, each in self.entries if _matches(pattern, image)]
+        found = [(pattern, each) for pattern, each in self.entries if _matches(pattern, image, scheme)]
         return tuple(each for _, each in sorted(found, key=lambda entry: entry[0], reverse=True))
 
-
-def read_pull_secret(data: Mapping[str, bytes], *, name: str, host: str) -> Keyring:
-    """Read a Secret of type kubernetes.io/dockerconfigjson or kubernetes.io/basic-auth.
-
-    Args:
-        data: its content.
-        name: its namespace and name, for errors.
-        host: HOST[:PORT] of the registry that a basic-auth Secret, which names none, is for.
-
-    Raises:
-        SecretNotFound: it is neither. Never with anything out of it.
-    """
-    if DOCKER_CONFIG in data:
-        return _read_docker_config(data[DOCKER_CONFIG], name)
-    if "username" in data and "password" in data:
-        try:
-            return Keyring(((host, Credentials(data["username"].decode(), data["password"].decode())),))
-        except UnicodeDecodeError:
-            raise SecretNotFound(f"the Secret {name} holds a username or a password that is no UTF-8") from None
-    raise SecretNotFound(
-        f"the Secret {name} holds no credentials for a registry: it has neither {DOCKER_CONFIG} nor username and"
-        " password; make it with kubectl create secret docker-registry"
-    )
+    def why_not(self, image: str, *, scheme: str = "https") -> str | None:
+        """Tell why an entry that is for an image can't be used; None where there is no such entry."""
+        return next((each.why for each in self.unusable if _matches(each.pattern, image, scheme)), None)
 
 
-class _Entry(BaseModel):
-    auth: str = ""
-    username: str = ""
-    password: str = ""
+def is_token(text: str) -> bool:
+    """Tell whether a text can be shown as a token in a header."""
+    return bool(text) and text.isascii() and text.isprintable() and " " not in text
 
 
-class _DockerConfig(BaseModel):
-    auths: dict[str, _Entry]
-
-
-def _read_docker_config(content: bytes, name: str) -> Keyring:
-    try:
-        auths = _DockerConfig.model_validate_json(content).auths
-        entries = tuple((_pattern(key), _credentials(entry)) for key, entry in auths.items())
-    except (ValidationError, ValueError):
-        # Neither the error nor what it was about is told: both hold the Secret.
-        raise SecretNotFound(
-            f"{DOCKER_CONFIG} of the Secret {name} is malformed; make it with kubectl create secret docker-registry"
-        ) from None
-    return Keyring(entries)
-
-
-def _credentials(entry: _Entry) -> Credentials:
-    if not entry.auth:
-        return Credentials(entry.username, entry.password)
-    try:
-        username, _, password = base64.b64decode(entry.auth).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        raise ValueError("auth is no base64") from None
-    return Credentials(username, password)
-
-
-def _pattern(key: str) -> str:
+def as_pattern(key: str) -> str:
     """Write a key of a Docker config without scheme, and without the API's version that old keys end in."""
-    host, _, path = key.partition("://")[2].partition("/") if "://" in key else key.partition("/")
-    for version in ("v1/", "v2/"):
-        path = path.removeprefix(version)
+    bare = key.strip().partition("://")[2] if "://" in key else key.strip()
+    host, _, path = bare.partition("?")[0].partition("#")[0].partition("/")
+    host = host.rpartition("@")[2].lower()
+    name, port = _split(host)
+    host = f"{name.rstrip('.')}:{port}" if port else name.rstrip(".")
+    for version in ("v1", "v2"):
+        path = "" if path == version and host in DOCKER_HUB else path.removeprefix(f"{version}/")
     path = path.strip("/")
-    return f"{host.lower()}/{path}" if path else host.lower()
+    return f"{host}/{path}" if path else host
 
 
-def _matches(pattern: str, image: str) -> bool:
+def _matches(pattern: str, image: str, scheme: str) -> bool:
     host, _, path = image.partition("/")
     wanted_host, _, wanted_path = pattern.partition("/")
     if not path.startswith(wanted_path):
         return False
-    if wanted_host == host or (wanted_host in DOCKER_HUB and host in DOCKER_HUB):
+    (wanted_name, wanted_port), (name, port) = (_split(each) for each in (wanted_host, host))
+    default = _DEFAULT_PORTS.get(scheme, "")
+    if (wanted_port or default) != (port or default):
+        return False
+    if wanted_name == name or (wanted_name in DOCKER_HUB and name in DOCKER_HUB):
         return True
-    wanted_name, wanted_port = _split(wanted_host)
-    name, port = _split(host)
     parts, wanted_parts = name.split("."), wanted_name.split(".")
-    return (
-        port == wanted_port
-        and len(parts) == len(wanted_parts)
-        and all(fnmatchcase(part, glob) for part, glob in zip(parts, wanted_parts, strict=True))
+    return len(parts) == len(wanted_parts) and all(
+        fnmatchcase(part, glob) for part, glob in zip(parts, wanted_parts, strict=True)
     )
 
 

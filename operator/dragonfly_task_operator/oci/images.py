@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import ssl
 from dataclasses import replace
 
 from dragonfly_task_operator.api.targets import Target
 from dragonfly_task_operator.engine.model import Image
 from dragonfly_task_operator.engine.ports import Troubled
-from dragonfly_task_operator.errors import SecretNotFound
 from dragonfly_task_operator.oci.addresses import Gate
-from dragonfly_task_operator.oci.credentials import CA, Keyring, Secrets, read_pull_secret
+from dragonfly_task_operator.oci.authorities import trusting
+from dragonfly_task_operator.oci.credentials import Keyring, Secrets
+from dragonfly_task_operator.oci.locations import authority, canonical_host
+from dragonfly_task_operator.oci.proxies import NO_PROXIES, Proxies
+from dragonfly_task_operator.oci.pull_secrets import read_pull_secret
 from dragonfly_task_operator.oci.registry import Repository
 from dragonfly_task_operator.oci.retrying import persistently
 from dragonfly_task_operator.oci.transport import Transport, Trust
@@ -21,8 +23,9 @@ from dragonfly_task_operator.oci.walking import Walk, Wishes
 class RegistryImages:
     """`dragonfly.planning.Images` from registries."""
 
-    def __init__(self, *, gate: Gate, secrets: Secrets) -> None:
+    def __init__(self, *, gate: Gate, secrets: Secrets, proxies: Proxies = NO_PROXIES) -> None:
         self._gate = gate
+        self._proxies = proxies
         self._secrets = secrets
 
     async def read(self, target: Target, *, namespace: str, troubled: Troubled) -> Image:
@@ -39,7 +42,7 @@ class RegistryImages:
         at = ManifestURL.parse(target.image_manifest_url or "")
         self._gate.check(at.url)  # before any Secret is read for it
         keyring, trust = await self._read_secrets(target, at, namespace, troubled)
-        async with Transport.open(self._gate, trust) as transport:
+        async with Transport.open(self._gate, trust, self._proxies) as transport:
 
             async def read(at: ManifestURL, platform: str | None) -> Image:
                 wishes = Wishes(platform, ignores_unknown=bool(target.ignore_unknown_parts))
@@ -59,16 +62,10 @@ class RegistryImages:
         if target.pull_secret_ref is not None:
             name = target.pull_secret_ref.name
             data = await persistently(lambda: self._secrets.read(namespace, name), troubled=troubled)
-            keyring = read_pull_secret(data, name=f"{namespace}/{name}", host=at.url.host_port_subcomponent or "")
-        context = ssl.create_default_context()
+            keyring = read_pull_secret(data, name=f"{namespace}/{name}", host=authority(at.url))
+        ca, ca_name = None, ""
         if target.ca_secret_ref is not None:
-            ca = target.ca_secret_ref.name
-            data = await persistently(lambda: self._secrets.read(namespace, ca), troubled=troubled)
-            try:
-                context.load_verify_locations(cadata=data[CA].decode("ascii"))
-            except (KeyError, ValueError, ssl.SSLError):
-                raise SecretNotFound(
-                    f"the Secret {namespace}/{ca} holds no certificate in PEM as {CA}; make it with"
-                    f" kubectl create secret generic {ca} -n {namespace} --from-file={CA}"
-                ) from None
-        return keyring, Trust(context, at.url.host if target.insecure_skip_tls_verify else None)
+            ca_name = target.ca_secret_ref.name
+            ca = await persistently(lambda: self._secrets.read(namespace, ca_name), troubled=troubled)
+        context = trusting(ca, namespace=namespace, name=ca_name)
+        return keyring, Trust(context, canonical_host(at.url) if target.insecure_skip_tls_verify else None)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
+from urllib.parse import urlencode
 
 import aiohttp
 from multidict import CIMultiDictProxy
 from yarl import URL
 
 from dragonfly_task_operator import __version__
-from dragonfly_task_operator.errors import ImageUnresolvable, RegistryDenied
+from dragonfly_task_operator.errors import ImageUnresolvable, RegistryDenied, RunError
 from dragonfly_task_operator.oci.addresses import Gate, origin
+from dragonfly_task_operator.oci.connecting import refused_by_proxy, told
+from dragonfly_task_operator.oci.locations import canonical_host, follow, is_same_server
+from dragonfly_task_operator.oci.proxies import NO_PROXIES, Proxies
 
 MAX_BODY = 4 << 20
 """Bytes of a manifest, a config or a token answer."""
@@ -34,11 +38,16 @@ _REDIRECTS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server answered in the end. Its words never go into a message: they may hold what it was sent."""
+    """What a server answered in the end. Its words never go into a message: they may hold what it was sent.
+
+    Attributes:
+        url: who answered: where redirects led to.
+    """
 
     status: int
     headers: CIMultiDictProxy[str]
     body: bytes
+    url: URL
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +56,7 @@ class Trust:
 
     Attributes:
         context: certificates of the system, and those that the user gave.
-        unverified_host: the one host that may show any certificate.
+        unverified_host: the one host that may show any certificate, as `canonical_host` gives it.
     """
 
     context: ssl.SSLContext
@@ -55,31 +64,35 @@ class Trust:
 
     def for_(self, url: URL) -> ssl.SSLContext | bool:
         """Give what aiohttp takes as `ssl`."""
-        return False if url.host == self.unverified_host else self.context
+        return False if canonical_host(url) == self.unverified_host else self.context
 
 
 class Transport:
-    """Connections for one image target."""
+    """Connections for one image target. Made by `open`."""
 
-    def __init__(self, session: aiohttp.ClientSession, gate: Gate, trust: Trust) -> None:
-        self._session = session
+    def __init__(
+        self,
+        gate: Gate,
+        trust: Trust,
+        proxies: Proxies,
+        *,
+        direct: aiohttp.ClientSession,
+        proxied: aiohttp.ClientSession,
+    ) -> None:
         self._gate = gate
         self._trust = trust
+        self._proxies = proxies
+        self._direct = direct
+        self._proxied = proxied
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, gate: Gate, trust: Trust) -> AsyncIterator[Transport]:
+    async def open(cls, gate: Gate, trust: Trust, proxies: Proxies = NO_PROXIES) -> AsyncIterator[Transport]:
         """Make connections while the context lasts."""
-        async with aiohttp.ClientSession(
-            # Without the cache of names, a name is resolved, checked and connected to in one go.
-            connector=aiohttp.TCPConnector(resolver=gate.resolver(), use_dns_cache=False),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            # A few bytes of gzip can be made into gigabytes: nothing compressed is asked for, or opened.
-            auto_decompress=False,
-            headers={"Accept-Encoding": "identity", "User-Agent": f"dragonfly-task-operator/{__version__}"},
-            timeout=TIMEOUT,
-        ) as session:
-            yield cls(session, gate, trust)
+        async with AsyncExitStack() as stack:
+            direct = await stack.enter_async_context(_session(gate, to_proxies=False))
+            proxied = await stack.enter_async_context(_session(gate, to_proxies=True))
+            yield cls(gate, trust, proxies, direct=direct, proxied=proxied)
 
     async def get(self, url: URL, *, accept: str, authorization: str | None = None) -> Answer:
         """Get a URL, following redirects.
@@ -87,35 +100,86 @@ class Transport:
         Args:
             url: checked here, as each that it redirects to.
             accept: media types.
-            authorization: sent to the origin of `url` and no other.
+            authorization: sent to the server of `url` and no other.
 
         Raises:
             RegistryDenied: a URL, or the address of its host, is not allowed.
             ImageUnresolvable: no answer came, or one that is over the limits.
         """
         first = url
+        self._gate.check(url)
         for _ in range(MAX_REDIRECTS + 1):
-            self._gate.check(url)
             headers = {"Accept": accept}
-            if authorization is not None and url.origin() == first.origin():
+            if authorization is not None and is_same_server(url, first):
                 headers["Authorization"] = authorization
-            try:
-                async with self._session.get(
-                    url, headers=headers, allow_redirects=False, ssl=self._trust.for_(url)
-                ) as response:
-                    if response.status not in _REDIRECTS:
-                        return Answer(response.status, response.headers, await _read(response, url))
-                    location = response.headers.get("Location", "")
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                raise _mapped(error, url) from None
-            try:
-                url = url.join(URL(location))
-            except ValueError:
-                raise ImageUnresolvable(f"{origin(url)} redirects to what is no URL; is it a registry?") from None
+            answer = await self._ask("GET", url, headers)
+            if answer.status not in _REDIRECTS:
+                return answer
+            url = self._next(answer)
         raise ImageUnresolvable(f"{origin(first)} redirects more than {MAX_REDIRECTS} times; is it a registry?")
+
+    async def post(self, url: URL, form: Mapping[str, str]) -> Answer:
+        """Post a form, which no redirect takes anywhere else. Raises as `get` does."""
+        self._gate.check(url)
+        headers = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
+        return await self._ask("POST", url, headers, urlencode(form, errors="surrogateescape").encode())
+
+    def _next(self, answer: Answer) -> URL:
+        """Give where an answer redirects to, if that may be contacted."""
+        here = origin(answer.url)
+        try:
+            url = follow(answer.url, answer.headers.get("Location", ""))
+        except ValueError:
+            raise ImageUnresolvable(
+                f"{here} redirects to what is no URL, or to a host that can't be; is it a registry?"
+            ) from None
+        try:
+            self._gate.check(url)
+        except RegistryDenied as error:
+            if answer.url.scheme == "https" and url.scheme == "http":
+                raise RegistryDenied(
+                    f"{here} redirects from https to plain http, to {origin(url)}, which the operator does not follow:"
+                    " a registry behind a proxy that ends TLS must be told its own URL; correct it there"
+                ) from None
+            raise RegistryDenied(f"{here} redirects to where the operator may not go: {error}") from None
+        return url
+
+    async def _ask(self, method: str, url: URL, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
+        proxy = self._proxies.for_(url)
+        session = self._direct if proxy is None else self._proxied
+        if proxy is not None:
+            self._gate.check_proxy(proxy)
+        try:
+            async with session.request(
+                method, url, headers=headers, data=body, allow_redirects=False, ssl=self._trust.for_(url), proxy=proxy
+            ) as response:
+                if response.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+                    raise refused_by_proxy(response.status, url, proxy)
+                return Answer(response.status, response.headers, await _read(response, url), url)
+        except RunError:
+            raise
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise told(error, url, proxy, seconds=TIMEOUT.total) from None
+
+
+def _session(gate: Gate, *, to_proxies: bool) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        # Without the cache of names, a name is resolved, checked and connected to in one go.
+        connector=aiohttp.TCPConnector(resolver=gate.resolver(of_proxies=to_proxies), use_dns_cache=False),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        # A few bytes of gzip can be made into gigabytes: nothing compressed is asked for, or opened.
+        auto_decompress=False,
+        headers={"Accept-Encoding": "identity", "User-Agent": f"dragonfly-task-operator/{__version__}"},
+        timeout=TIMEOUT,
+    )
 
 
 async def _read(response: aiohttp.ClientResponse, url: URL) -> bytes:
+    if response.status == HTTPStatus.OK and response.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise ImageUnresolvable(
+            f"{origin(url)} answers with a compressed body, which it was not asked for; a proxy before it may do that:"
+            " switch it off there for manifests"
+        )
     body = bytearray()
     async for chunk in response.content.iter_chunked(_CHUNK):
         body += chunk
@@ -124,41 +188,3 @@ async def _read(response: aiohttp.ClientResponse, url: URL) -> bytes:
                 f"{origin(url)} sends more than {MAX_BODY >> 20} MiB where a manifest should be; correct the URL"
             )
     return bytes(body)
-
-
-def _mapped(error: Exception, url: URL) -> ImageUnresolvable | RegistryDenied:
-    """Say in own words why no answer came: a library's may quote what the server sent."""
-    registry = origin(url)
-    match error:
-        case aiohttp.ClientConnectorCertificateError():
-            return ImageUnresolvable(
-                f"the certificate of {registry} is not trusted"
-                f" ({getattr(error.certificate_error, 'verify_message', 'it does not fit the host')}); name a Secret"
-                " with its CA as ca.crt in caSecretRef"
-            )
-        case aiohttp.ClientConnectorSSLError():
-            return ImageUnresolvable(
-                f"{registry} speaks no TLS that the operator does ({getattr(error.os_error, 'reason', None)}); check"
-                " its port and scheme"
-            )
-        case aiohttp.ClientConnectorDNSError():
-            return ImageUnresolvable(
-                f"the name {url.host} can't be resolved; check imageManifestURL and the cluster's DNS", retry_after=0
-            )
-        case aiohttp.ClientConnectorError():
-            return ImageUnresolvable(
-                f"{registry} can't be connected to ({error.os_error.strerror or type(error.os_error).__name__}); check"
-                " that the registry runs and that the operator's NetworkPolicy lets it through",
-                retry_after=0,
-            )
-        case TimeoutError():
-            return ImageUnresolvable(
-                f"{registry} did not answer within {TIMEOUT.total:.0f} s; check the registry and the operator's"
-                " NetworkPolicy",
-                retry_after=0,
-            )
-        case _:
-            return ImageUnresolvable(
-                f"{registry} broke off its answer or sent no HTTP ({type(error).__name__}); check the registry",
-                retry_after=0,
-            )

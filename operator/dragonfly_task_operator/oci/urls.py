@@ -11,6 +11,9 @@ from dragonfly_task_operator.api.targets import IMAGE_MANIFEST_URL
 from dragonfly_task_operator.errors import InvalidTarget
 from dragonfly_task_operator.observability.redaction import redact_url
 from dragonfly_task_operator.oci.documents import read_digest
+from dragonfly_task_operator.oci.locations import as_written, canonical_host
+
+_NO_REGISTRIES = frozenset({"docker.io", "www.docker.io", "hub.docker.com"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +51,19 @@ class ManifestURL:
 
     @property
     def url(self) -> URL:
-        """What to connect to."""
+        """What to connect to. Raises InvalidTarget."""
         try:
-            return URL(self.repository)
+            url = as_written(self.repository)
         except ValueError:
             raise InvalidTarget(
                 f"{self.repository} names no host that can be connected to; correct imageManifestURL"
             ) from None
+        if canonical_host(url) in _NO_REGISTRIES:
+            raise InvalidTarget(
+                f"{url.host} is how images of Docker Hub are named, and no registry answers there; write"
+                " https://registry-1.docker.io/v2/… or, where peers pull through it, https://index.docker.io/v2/…"
+            )
+        return url
 
     @property
     def is_by_digest(self) -> bool:
