@@ -74,8 +74,8 @@ class Repository:
     def _verify(self, answer: Answer, digest: str, reference: str) -> None:
         if not has_digest(answer.body, digest):
             raise ImageUnresolvable(
-                f"{self._what(answer, reference)} has another digest than it should have: the registry, or something on the way"
-                " to it, changes content; check the registry"
+                f"{self._what(answer, reference)} has another digest than it should have: the registry, or something on"
+                " the way to it, changes content; check the registry"
             )
 
     async def _get(self, url: str, accept: str) -> Answer:
