@@ -1,4 +1,4 @@
-"""Wiring, top to bottom: settings, clients, queue, Kopf. Each thing is made once here, and closed by one exit stack."""
+"""Wiring, top to bottom: settings, clients, queue, watches. Each thing is made once here, and closed by one stack."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ import os
 import signal
 import socket
 import uuid
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from wsgiref.types import WSGIApplication
 
 import aiohttp
-import kopf
-from kopf._core.engines.peering import Identity
 from kubernetes.aio.client import ApiClient, ApiException, Configuration, CustomObjectsApi
 
 from dragonfly_task_operator import __version__
@@ -32,13 +31,17 @@ from dragonfly_task_operator.engine.run import Means
 from dragonfly_task_operator.errors import StartError
 from dragonfly_task_operator.kube import connection, watching
 from dragonfly_task_operator.kube.events import Recorder
+from dragonfly_task_operator.kube.history import History
 from dragonfly_task_operator.kube.lease import Lease
 from dragonfly_task_operator.kube.objects import Objects
 from dragonfly_task_operator.kube.pods import RunningPods
 from dragonfly_task_operator.kube.reconciler import Reconciler
 from dragonfly_task_operator.kube.secrets import NamespacedSecrets
 from dragonfly_task_operator.kube.services import EndpointSlices
-from dragonfly_task_operator.kube.watching import Watches
+from dragonfly_task_operator.kube.watch.scopes import scopes_of
+from dragonfly_task_operator.kube.watch.sights import Sights
+from dragonfly_task_operator.kube.watch.supervising import Supervisor
+from dragonfly_task_operator.kube.watching import Watcher
 from dragonfly_task_operator.observability.health import Heartbeat, endpoints
 from dragonfly_task_operator.observability.logs import fields
 from dragonfly_task_operator.observability.metrics import Metrics
@@ -52,6 +55,9 @@ log = logging.getLogger(__name__)
 
 RPCS_IN_FLIGHT = 1024
 """Requests to peers under way at once, over all objects."""
+
+STOP_SECONDS = 3.0
+"""For writing down what is known, once told to stop: a kubelet's patience is longer, but people's is not."""
 
 
 class SystemClock:
@@ -67,21 +73,34 @@ async def run(settings: Settings, *, stop: asyncio.Event | None = None) -> None:
 
     Args:
         settings: all of them.
-        stop: ends it, as SIGTERM and SIGINT do.
+        stop: ends it, as SIGTERM and SIGINT do, at any moment.
 
     Raises:
         SettingsError: the kubeconfig, the TLS files or a proxy that the environment names can't be used.
         StartError: the API server can't be reached, or lacks the CRDs; or a port can't be had.
         LeaseLost: another operator acts now.
+        WatchLost: objects can't be watched any more.
     """
     stop = stop or asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):  # until Kopf does the same
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    take_signals = partial(_take_signals, stop)
+    take_signals()
+    work = asyncio.get_running_loop().create_task(_work(settings, stop, take_signals))
+    if not await _until(stop, work):
+        _, late = await asyncio.wait({work}, timeout=STOP_SECONDS)
+        if late:  # it has not begun yet, or is held up where nothing can be saved
+            work.cancel()
+            await asyncio.wait({work}, timeout=0.5)
+            return
+    await work
+
+
+async def _work(settings: Settings, stop: asyncio.Event, take_signals: Callable[[], None]) -> None:
     schedulers_tls = tls.by_cluster(settings.all_clusters, "schedulers")
     peers_tls = tls.by_cluster(settings.all_clusters, "peers")
     proxies = Proxies.from_environment(os.environ)
     configuration = await connection.load(settings.kubeconfig)
-    metrics, watches, heartbeat = Metrics(), Watches(settings.namespace), Heartbeat()
+    metrics, heartbeat, history = Metrics(), Heartbeat(), History()
+    sights = Sights(scopes_of(settings.namespace))
     async with AsyncExitStack() as stack:
         lease = await _lease(settings, configuration, stack)
         client = await stack.enter_async_context(ApiClient(configuration=configuration))
@@ -117,43 +136,62 @@ async def run(settings: Settings, *, stop: asyncio.Event | None = None) -> None:
             clock=clock,
             parallelism=settings.parallelism,
         )
-        objects = Objects(client, metrics=metrics, mandate=lease)
-        reconciler = Reconciler(means=means, objects=objects, recorder=recorder, metrics=metrics)
+        objects = Objects(client, metrics=metrics, history=history, mandate=lease)
+        reconciler = Reconciler(means=means, objects=objects, recorder=recorder, metrics=metrics, history=history)
 
         def not_ready() -> str | None:
-            return watches.missing() if lease is None or lease.is_proven else lease.trouble()
-
-        async def drain() -> None:
-            await reconciler.aclose(may_write=lease is None or lease.is_proven)
-            await recorder.aclose()
-            if lease is not None:
-                await lease.release()
-            stop.set()  # Kopf leaves a task behind that waits for this, and then waits 5 s for that task
+            return sights.complaints() if lease is None or lease.is_proven else lease.trouble()
 
         await stack.enter_async_context(_background(heartbeat.beat_forever()))
         metrics.leads_if(lambda: lease is None or lease.is_proven)
-        probes = endpoints(live=[heartbeat.trouble, watches.stuck], ready=[not_ready])
-        _serve(settings.health_bind_address, probes, stack)
+        _serve(settings.health_bind_address, endpoints(live=[heartbeat.trouble], ready=[not_ready]), stack)
         _serve(settings.metrics_bind_address, metrics.application(), stack)
-        await _require_crds(client, configuration)
+        required = asyncio.get_running_loop().create_task(_require_crds(client, configuration))
+        if not await _until(stop, required):
+            required.cancel()
+            return
+        await required
         if lease is not None:
             if not await lease.acquire(stop):
                 return
             await stack.enter_async_context(lease.kept(lost=stop))
-        sweeping = watching.sweep_forever(reconciler, settings.namespace, interval=settings.sweep_interval)
-        await stack.enter_async_context(_background(sweeping))
+        watcher = Watcher(sights, reconciler, history, configuration, take_signals=take_signals)
+        background = [
+            watching.sweep_forever(reconciler, sights, interval=settings.sweep_interval),
+            watching.look_back_forever(objects, sights, history, interval=watching.LOOK_BACK_SECONDS),
+        ]
+        for each in background:
+            await stack.enter_async_context(_background(each))
+        supervisor = Supervisor(sights, bring=watcher.bring, metrics=metrics, must_start_over=lambda: history.era)
         log.info("operator.started", extra=fields(version=__version__, clusters=len(settings.all_clusters)))
-        await kopf.operator(
-            registry=watching.make_registry(reconciler, configuration, watches=watches, on_stop=drain),
-            settings=watching.make_settings(),
-            # Otherwise Kopf looks for the name of the user, and a container's uid has none.
-            identity=Identity("dragonfly-task-operator"),
-            standalone=True,
-            clusterwide=not settings.namespace,
-            namespaces=settings.namespace,
-            stop_flag=stop,
-        )
+        watched = asyncio.get_running_loop().create_task(supervisor.run())
+        try:
+            await _until(stop, watched)
+        finally:
+            watched.cancel()
+            await reconciler.aclose(may_write=lease is None or lease.is_proven)
+            await recorder.aclose()
+            if lease is not None:
+                await lease.release()
+            await asyncio.wait({watched})
+        if not watched.cancelled():
+            watched.result()
     log.info("operator.stopped")
+
+
+def _take_signals(stop: asyncio.Event) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+
+async def _until(stop: asyncio.Event, work: asyncio.Task[None]) -> bool:
+    """Wait for work, or until told to stop. Returns whether the work is done."""
+    stopped = asyncio.get_running_loop().create_task(stop.wait())
+    try:
+        await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopped.cancel()
+    return work.done()
 
 
 async def _lease(settings: Settings, configuration: Configuration, stack: AsyncExitStack) -> Lease | None:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from dragonfly_task_operator import __version__
-from dragonfly_task_operator.errors import InvalidTarget, LeaseLost, OperatorError, SettingsError, StartError
+from dragonfly_task_operator.errors import InvalidTarget, LeaseLost, OperatorError, SettingsError, StartError, WatchLost
 
 EXIT_FAILED = 1
 EXIT_INVALID = 2
@@ -60,7 +60,7 @@ def run(config: Path | None, **flags: Any) -> None:
         asyncio.run(app.run(loaded))
     except SettingsError as error:
         _leave(error, EXIT_INVALID)
-    except (StartError, LeaseLost) as error:
+    except (StartError, LeaseLost, WatchLost) as error:
         _leave(error, EXIT_FAILED)
 
 

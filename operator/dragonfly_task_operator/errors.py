@@ -50,6 +50,10 @@ class LeaseLost(OperatorError):
     """Another operator acts now. Ends the process with exit code 1."""
 
 
+class WatchLost(OperatorError):
+    """Objects can't be watched any more, and starting over does not help. Ends the process with exit code 1."""
+
+
 class RunError(OperatorError):
     """Ends a run, or holds it up.
 

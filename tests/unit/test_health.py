@@ -9,12 +9,8 @@ import urllib.request
 
 import pytest
 
-from dragonfly_task_operator.kube.watching import WATCH_SECONDS, Watches
 from dragonfly_task_operator.observability.health import STUCK_SECONDS, Heartbeat, endpoints
 from dragonfly_task_operator.observability.serving import served
-
-SEARCHES = "/apis/tasks.d7y.io/v1alpha1/tasksearches"
-DELETIONS = "/apis/tasks.d7y.io/v1alpha1/taskdeletions"
 
 
 class Clock:
@@ -97,48 +93,3 @@ async def test_blocked_event_loop_is_seen_by_the_real_clock(monkeypatch: pytest.
         status, _ = probe(port, "/livez")
 
     assert status == 503
-
-
-def test_watches_are_missing_until_each_was_answered() -> None:
-    watches = Watches(())
-
-    before = watches.missing()
-    watches.opened(SEARCHES)
-    between = watches.missing()
-    watches.opened(DELETIONS)
-
-    assert (before, between, watches.missing()) == (
-        "not watched yet: taskdeletions, tasksearches",
-        "not watched yet: taskdeletions",
-        None,
-    )
-
-
-def test_each_namespace_needs_its_watches() -> None:
-    watches = Watches(("a", "b"))
-    for kind in ("tasksearches", "taskdeletions"):
-        watches.opened(f"/apis/tasks.d7y.io/v1alpha1/namespaces/a/{kind}")
-
-    assert watches.missing() == "not watched yet: taskdeletions, tasksearches"
-
-
-def test_watch_that_neither_ends_nor_begins_anew_is_stuck() -> None:
-    clock = Clock()
-    watches = Watches((), clock=clock)
-    watches.begun(SEARCHES)
-    watches.begun(DELETIONS)
-    clock.time += WATCH_SECONDS + 1
-    watches.begun(SEARCHES)
-    clock.time += WATCH_SECONDS
-
-    assert watches.stuck() == "watches that are stuck: taskdeletions"
-
-
-def test_watch_that_is_tried_again_and_again_is_not_stuck() -> None:
-    clock = Clock()
-    watches = Watches((), clock=clock)
-    for _ in range(10):
-        watches.begun(SEARCHES)
-        clock.time += WATCH_SECONDS
-
-    assert watches.stuck() is None

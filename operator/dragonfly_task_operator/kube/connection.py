@@ -61,12 +61,15 @@ def _require_file(source: str) -> None:
         raise ConfigException("there is no such file; give --kubeconfig FILE, or run it in a pod")
 
 
-def for_kopf(configuration: Any, trace: aiohttp.TraceConfig) -> kopf.AiohttpSession:
+def for_kopf(
+    configuration: Any, trace: aiohttp.TraceConfig, response_class: type[aiohttp.ClientResponse]
+) -> kopf.AiohttpSession:
     """Hand the same credentials to Kopf, as they are now: a service account's token changes every hour.
 
     Args:
         configuration: as `load` gave it.
         trace: is told of every request of Kopf's.
+        response_class: through which Kopf reads every answer.
     """
     if configuration.refresh_api_key_hook is not None:
         configuration.refresh_api_key_hook(configuration)
@@ -89,6 +92,7 @@ def for_kopf(configuration: Any, trace: aiohttp.TraceConfig) -> kopf.AiohttpSess
         headers=credentials.as_http_headers(),
         proxy=configuration.proxy,
         trace_configs=[trace],
+        response_class=response_class,
     )
     return kopf.AiohttpSession(server=credentials.server, aiohttp_session=session)
 

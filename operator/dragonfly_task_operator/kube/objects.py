@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -19,6 +19,7 @@ from dragonfly_task_operator.api.record import Record
 from dragonfly_task_operator.api.specs import Spec
 from dragonfly_task_operator.engine.ports import Mandate
 from dragonfly_task_operator.errors import OperatorError
+from dragonfly_task_operator.kube.history import Age, History, number
 from dragonfly_task_operator.observability.metrics import Metrics
 
 Body = Mapping[str, Any]
@@ -65,6 +66,12 @@ class Snapshot:
 
     ref: Ref
     body: Body
+    era: int = 0
+
+    @property
+    def age(self) -> Age:
+        """What tells which of two snapshots of an object is the newer."""
+        return self.era, number(self.resource_version)
 
     @property
     def resource_version(self) -> str:
@@ -85,11 +92,6 @@ class Snapshot:
         return Record.of(self.body)
 
 
-def age(resource_version: str) -> int:
-    """Order resource versions: Kubernetes defines them as comparable integers since 1.35, and they have long been."""
-    return int(resource_version) if resource_version.isdigit() else 0
-
-
 class Objects:
     """The custom objects of this operator's kinds.
 
@@ -97,19 +99,24 @@ class Objects:
         client: with the operator's rights.
         metrics: where writes are counted.
         mandate: proved before each write; None where there is only one operator.
+        history: told when an object turns out to be older than it was.
     """
 
-    def __init__(self, client: ApiClient, *, metrics: Metrics, mandate: Mandate | None = None) -> None:
+    def __init__(
+        self, client: ApiClient, *, metrics: Metrics, history: History, mandate: Mandate | None = None
+    ) -> None:
         self._api = CustomObjectsApi(client)
+        self._history = history
         self._metrics = metrics
         self._mandate = mandate
 
     async def get(self, ref: Ref) -> Snapshot:
         """Read an object anew. Raises ObjectGone, ApiUnavailable."""
+        era = self._history.era
         body = await self._guarded(
             self._api.get_namespaced_custom_object(GROUP, VERSION, ref.namespace, ref.kind.plural, ref.name)
         )
-        return _same_object(ref, body)
+        return _same_object(ref, body, era)
 
     async def write_status(self, snapshot: Snapshot, render: Callable[[Snapshot], Body]) -> Snapshot:
         """Write a whole status, whatever else is written at the same time.
@@ -127,6 +134,7 @@ class Objects:
         """
         while True:
             await self._prove()
+            era = self._history.era
             patch = {
                 # Without it, a status could land on an object of the same name made since: a uid is not checked.
                 "metadata": {"resourceVersion": snapshot.resource_version},
@@ -148,13 +156,22 @@ class Objects:
                 )
             except _Conflict:
                 self._metrics.status_write_ended("conflict")
-                snapshot = await self.get(ref)
+                snapshot = await self._read_again(snapshot)
             except OperatorError:
                 self._metrics.status_write_ended("failed")
                 raise
             else:
                 self._metrics.status_write_ended("written")
-                return _same_object(ref, body)
+                return _same_object(ref, body, era)
+
+    async def _read_again(self, seen: Snapshot) -> Snapshot:
+        fresh = await self.get(seen.ref)
+        if fresh.era == seen.era and fresh.age < seen.age:
+            name = seen.ref.kind.plural
+            before = number(seen.resource_version)
+            self._history.compare(name, fresh.resource_version, before=before, era=seen.era)
+            return replace(fresh, era=self._history.era)
+        return fresh
 
     async def delete(self, snapshot: Snapshot) -> None:
         """Delete an object unless it has changed since it was seen. Raises ObjectGone, ApiUnavailable."""
@@ -179,20 +196,24 @@ class Objects:
         """List the uids of a kind's objects, in pages, without their bodies. Raises ApiUnavailable."""
         token: str | None = None
         while True:
-            listing = await self._guarded(
-                self._api.list_namespaced_custom_object(
-                    GROUP, VERSION, namespace, kind.plural, limit=_PAGE, _continue=token, _headers=_METADATA_HEADERS
-                )
-                if namespace
-                else self._api.list_cluster_custom_object(
-                    GROUP, VERSION, kind.plural, limit=_PAGE, _continue=token, _headers=_METADATA_HEADERS
-                )
-            )
+            listing = await self._list(kind, namespace, limit=_PAGE, _continue=token, _headers=_METADATA_HEADERS)
             for item in listing["items"] or ():  # null where there are none, in this form
                 yield item["metadata"]["uid"]
             token = listing["metadata"].get("continue")
             if not token:
                 return
+
+    async def version(self, kind: Kind, namespace: str | None) -> str:
+        """Tell the resourceVersion that the API server is at. Raises ApiUnavailable."""
+        listing = await self._list(kind, namespace, limit=1, _headers=_METADATA_HEADERS)
+        return str(listing["metadata"]["resourceVersion"])
+
+    async def _list(self, kind: Kind, namespace: str | None, **how: Any) -> Any:
+        if namespace:
+            return await self._guarded(
+                self._api.list_namespaced_custom_object(GROUP, VERSION, namespace, kind.plural, **how)
+            )
+        return await self._guarded(self._api.list_cluster_custom_object(GROUP, VERSION, kind.plural, **how))
 
     async def _prove(self) -> None:
         if self._mandate is not None:
@@ -247,7 +268,7 @@ def _merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[st
     return patch
 
 
-def _same_object(ref: Ref, body: Body) -> Snapshot:
+def _same_object(ref: Ref, body: Body, era: int) -> Snapshot:
     if body["metadata"]["uid"] != ref.uid:
         raise ObjectGone("another object has the name now")
-    return Snapshot(ref, body)
+    return Snapshot(ref, body, era)

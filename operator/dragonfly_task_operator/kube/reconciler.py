@@ -1,7 +1,8 @@
 """The work queue: for each object that needs something, one worker that decides and acts until nothing is left to do.
 
 Level-triggered: what has been seen of an object last is what counts, however many events there were. Events only set a
-flag, so Kopf's handlers return in microseconds. An object at rest costs one small entry, without its body.
+flag, so Kopf's handlers return in microseconds. An object at rest costs a small entry, without its body: when its time
+comes it is read again, and nothing is ever decided on less than the whole object.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from dragonfly_task_operator.api.kinds import KINDS, Kind
+from dragonfly_task_operator.api.kinds import Kind
 from dragonfly_task_operator.api.reading import UnreadableSpec
 from dragonfly_task_operator.engine.lifecycle import (
     Acknowledge,
@@ -31,6 +32,7 @@ from dragonfly_task_operator.engine.verdict import suspended
 from dragonfly_task_operator.errors import OperatorError
 from dragonfly_task_operator.kube.composing import RawStatus, acknowledge, give_up, suspend, withhold
 from dragonfly_task_operator.kube.events import Recorder
+from dragonfly_task_operator.kube.history import Age, History
 from dragonfly_task_operator.kube.objects import (
     ApiUnavailable,
     Body,
@@ -38,9 +40,10 @@ from dragonfly_task_operator.kube.objects import (
     Objects,
     Ref,
     Snapshot,
-    age,
 )
+from dragonfly_task_operator.kube.resting import Resting
 from dragonfly_task_operator.kube.running import Running, Superseded
+from dragonfly_task_operator.kube.watch.scopes import Scope
 from dragonfly_task_operator.observability.logs import fields
 from dragonfly_task_operator.observability.metrics import Metrics
 
@@ -55,82 +58,159 @@ CHECKPOINT_SECONDS = 1.5
 
 @dataclass(slots=True)
 class _Entry:
-    """What the queue knows of one object. `snapshot` is dropped while the object is at rest."""
+    """What the queue knows of an object that needs something, or may."""
 
-    latest: int
-    snapshot: Snapshot | None
+    ref: Ref
+    latest: Age
+    snapshot: Snapshot
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     worker: asyncio.Task[None] | None = None
     running: Running | None = None
 
     def see(self, snapshot: Snapshot) -> bool:
         """Take note of an object as it is now. Returns whether that was news."""
-        version = age(snapshot.resource_version)
-        if version <= self.latest:
+        if snapshot.age <= self.latest:
             return False
-        self.latest, self.snapshot = version, snapshot
+        self.latest, self.snapshot = snapshot.age, snapshot
         if self.running is not None:
             self.running.see(snapshot)
         return True
 
 
 class Reconciler:
-    """All objects of the operator."""
+    """All objects of the operator. It is shown each before Kopf is (`kube.watch.reading.Observer`)."""
 
-    def __init__(self, *, means: Means, objects: Objects, recorder: Recorder, metrics: Metrics) -> None:
+    def __init__(
+        self, *, means: Means, objects: Objects, recorder: Recorder, metrics: Metrics, history: History
+    ) -> None:
         self._metrics = metrics
         self._means = means
         self._objects = objects
         self._recorder = recorder
+        self._history = history
         self._entries: dict[str, _Entry] = {}
+        self._resting = Resting(means.clock, self._wake)
+        self._unlisted: dict[Scope, set[str]] = {}
         self._is_stopping = False
+
+    def show(self, scope: Scope, body: Body) -> bool:
+        """Look at an object that exists, before Kopf does. Returns whether it is news, and may need something."""
+        snapshot = self._snapshot(scope.kind, body)
+        uid = snapshot.ref.uid
+        self._unlisted.get(scope, set()).discard(uid)
+        if body["metadata"].get("deletionTimestamp"):
+            # Somebody else's finalizer keeps it for a while; for this operator it is gone.
+            self.forget(uid)
+            return False
+        if snapshot.age <= self._latest(uid):
+            return False
+        if uid in self._entries:
+            return True
+        rest = self._rest_of(snapshot)
+        if rest is None:
+            return True
+        self._resting.put(snapshot.ref, snapshot.age, rest.until)
+        return False
+
+    def begin_list(self, scope: Scope) -> None:
+        """Take note that all objects of a scope are going to be shown."""
+        self._unlisted[scope] = self._known(scope)
+
+    def end_list(self, scope: Scope, version: str) -> None:
+        """Take note that all objects that there are have been shown: what was not is gone, with no event to say so."""
+        for uid in self._unlisted.pop(scope, ()):
+            self._vanish(uid)
+        what, seen = scope.kind.plural, self._history.seen(scope.kind.plural)
+        self._history.compare(what, version, before=seen, era=self._history.era)
+        self._history.saw(what, version)
+
+    def saw_version(self, scope: Scope, version: str) -> None:
+        """Take note of how far a watch has come."""
+        self._history.saw(scope.kind.plural, version)
 
     def observe(self, kind: Kind, body: Body) -> None:
         """Take note of an object that exists. Stale and repeated events change nothing."""
-        metadata = body["metadata"]
-        uid = str(metadata["uid"])
-        if metadata.get("deletionTimestamp"):
-            # Somebody else's finalizer keeps it for a while; for this operator it is gone.
-            self.forget(uid)
-            return
-        snapshot = Snapshot(Ref(kind, str(metadata["namespace"]), str(metadata["name"]), uid), body)
-        entry = self._entries.get(uid)
-        if entry is None:
-            entry = self._entries[uid] = _Entry(latest=age(snapshot.resource_version), snapshot=snapshot)
-        elif not entry.see(snapshot):
-            return
-        entry.changed.set()
-        if entry.worker is None and not self._is_stopping:
-            entry.worker = asyncio.get_running_loop().create_task(self._work(uid, entry))
+        snapshot = self._snapshot(kind, body)
+        if body["metadata"].get("deletionTimestamp"):
+            self.forget(snapshot.ref.uid)
+        elif snapshot.age > self._latest(snapshot.ref.uid):
+            self._take(snapshot)
 
     def forget(self, uid: str) -> None:
         """Take note that an object is gone: whatever it had going stops."""
+        self._resting.remove(uid)
         entry = self._entries.pop(uid, None)
         if entry is not None and entry.worker is not None:
             entry.worker.cancel()
 
-    async def sweep(self, namespaces: Sequence[str]) -> None:
-        """Forget objects that are gone without an event to say so: a watch can lose one when it has to list anew.
-
-        Args:
-            namespaces: those looked after; none for all.
+    async def sweep(self, scope: Scope) -> None:
+        """Forget objects that are gone without an event to say so.
 
         Raises:
             ApiUnavailable: nothing was forgotten.
         """
-        known = set(self._entries)
-        there: set[str] = set()
-        for kind in KINDS:
-            for namespace in namespaces or (None,):
-                async for uid in self._objects.uids(kind, namespace):
-                    there.add(uid)
-        for uid in known - there:
-            log.info("object.vanished", extra=fields(uid=uid))
-            self.forget(uid)
+        known = self._known(scope)
+        async for uid in self._objects.uids(scope.kind, scope.namespace):
+            known.discard(uid)
+        for uid in known:
+            self._vanish(uid)
+
+    def _vanish(self, uid: str) -> None:
+        log.info("object.vanished", extra=fields(uid=uid))
+        self.forget(uid)
+
+    def _known(self, scope: Scope) -> set[str]:
+        refs = [*(entry.ref for entry in self._entries.values()), *self._resting.refs()]
+        return {ref.uid for ref in refs if ref.kind is scope.kind and scope.namespace in {None, ref.namespace}}
+
+    def _latest(self, uid: str) -> Age:
+        entry = self._entries.get(uid)
+        return entry.latest if entry is not None else self._resting.latest(uid)
+
+    def _snapshot(self, kind: Kind, body: Body) -> Snapshot:
+        metadata = body["metadata"]
+        ref = Ref(kind, str(metadata["namespace"]), str(metadata["name"]), str(metadata["uid"]))
+        return Snapshot(ref, body, self._history.era)
+
+    def _rest_of(self, snapshot: Snapshot) -> Rest | None:
+        """Tell whether an object needs nothing now, and until when."""
+        record, generation = snapshot.record(), snapshot.generation
+        try:
+            decision = decide(snapshot.spec(), record, generation=generation, now=self._means.clock.now())
+        except UnreadableSpec as error:
+            return None if may_speak_of(error.known, record, generation, error.reason) else Rest()
+        return decision if isinstance(decision, Rest) else None
+
+    def _take(self, snapshot: Snapshot) -> None:
+        """Have a worker see to an object."""
+        uid = snapshot.ref.uid
+        entry = self._entries.get(uid)
+        if entry is None:
+            self._resting.remove(uid)
+            entry = self._entries[uid] = _Entry(snapshot.ref, snapshot.age, snapshot)
+        else:
+            entry.see(snapshot)
+        entry.changed.set()
+        if entry.worker is None and not self._is_stopping:
+            entry.worker = asyncio.get_running_loop().create_task(self._work(uid, entry))
+
+    async def _wake(self, ref: Ref) -> None:
+        """Read an object that has rested long enough, and see to it."""
+        while True:
+            try:
+                snapshot = await self._objects.get(ref)
+            except ObjectGone:
+                return self.forget(ref.uid)
+            except ApiUnavailable as error:
+                log.warning("object.delayed", extra=fields(object=ref, error=str(error)[:300]))
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                return self._take(snapshot)
 
     async def aclose(self, *, may_write: bool) -> None:
         """Stop the runs that are going, and write down what they know."""
         self._is_stopping = True
+        self._resting.close()
         entries = list(self._entries.values())
         going = [entry.running for entry in entries if entry.running is not None]
         workers = [entry.worker for entry in entries if entry.worker is not None]
@@ -148,20 +228,22 @@ class Reconciler:
     async def _work(self, uid: str, entry: _Entry) -> None:
         """Decide and act until the object is at rest. Ends without a trace when the object is gone."""
         try:
-            while entry.snapshot is not None:
+            while True:
                 entry.changed.clear()
                 try:
                     until = await self._act_or_give_up(entry, entry.snapshot)
                 except Superseded:
                     continue
                 except ApiUnavailable as error:
-                    log.warning("object.delayed", extra=fields(object=entry.snapshot.ref, error=str(error)[:300]))
+                    log.warning("object.delayed", extra=fields(object=entry.ref, error=str(error)[:300]))
                     await _wait(entry.changed, RETRY_SECONDS)
                     continue
-                if until is not None:
-                    await _wait(entry.changed, (until - self._means.clock.now()).total_seconds())
-                elif not entry.changed.is_set():
-                    entry.snapshot = None
+                if entry.changed.is_set() or (until is not None and until <= self._means.clock.now()):
+                    continue
+                if self._entries.get(uid) is entry:
+                    del self._entries[uid]
+                    self._resting.put(entry.ref, entry.latest, until)
+                return
         except ObjectGone:
             self._entries.pop(uid, None)
         finally:
@@ -174,7 +256,7 @@ class Reconciler:
             raise
         except Exception:  # the outermost frame of a worker: nothing can be let through, nobody would see it
             log.exception("worker.broken", extra=fields(object=snapshot.ref, uid=snapshot.ref.uid))
-            await self._give_up(entry, entry.snapshot or snapshot)
+            await self._give_up(entry, entry.snapshot)
             return None
 
     async def _give_up(self, entry: _Entry, snapshot: Snapshot) -> None:

@@ -22,7 +22,7 @@ from dragonfly_task_operator.engine.run import Means, Run
 from dragonfly_task_operator.engine.verdict import Verdict, suspended
 from dragonfly_task_operator.kube.composing import RawStatus, compose
 from dragonfly_task_operator.kube.events import Recorder
-from dragonfly_task_operator.kube.objects import ApiUnavailable, Objects, Snapshot, age
+from dragonfly_task_operator.kube.objects import ApiUnavailable, Objects, Snapshot
 from dragonfly_task_operator.observability.logs import fields
 from dragonfly_task_operator.observability.metrics import Metrics
 from dragonfly_task_operator.observability.redaction import redact
@@ -224,7 +224,7 @@ class Running:
 
     def see(self, snapshot: Snapshot) -> bool:
         """Take note of the object as it is now. Returns whether that was news."""
-        if age(snapshot.resource_version) <= age(self.snapshot.resource_version):
+        if snapshot.age <= self.snapshot.age:
             return False
         self.snapshot = snapshot
         return True

@@ -68,3 +68,5 @@ def set_up(log_format: LogFormat) -> None:
     handler.setFormatter(_Json() if log_format == "json" else _Text("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("dragonfly_task_operator").setLevel(logging.INFO)
+    # Whatever becomes of Kopf is told by its supervisor, in a line and not each second.
+    logging.getLogger("kopf").setLevel(logging.CRITICAL)

@@ -28,6 +28,12 @@ class Metrics:
             f"{PREFIX}_status_writes", "Statuses written, or not.", ("outcome",), registry=registry
         )
         self.objects_going = Gauge(f"{PREFIX}_objects_going", "Objects with a run that is going.", registry=registry)
+        self._watch_restarts = Counter(
+            f"{PREFIX}_watch_restarts", "Watches started over.", ("kind",), registry=registry
+        )
+        self.blind_scopes = Gauge(
+            f"{PREFIX}_blind_scopes", "Kinds, by namespace, that are not watched just now.", registry=registry
+        )
         self._leader = Gauge(f"{PREFIX}_leader", "1 if this process may act.", registry=registry)
 
     def run_ended(self, *, kind: str, reason: str, seconds: float, peers: int) -> None:
@@ -43,6 +49,10 @@ class Metrics:
     def status_write_ended(self, outcome: str) -> None:
         """Count a write: `written`, `conflict` or `failed`."""
         self._status_writes.labels(outcome).inc()
+
+    def watch_restarted(self, kind: str) -> None:
+        """Count a watch that was started over."""
+        self._watch_restarts.labels(kind).inc()
 
     def leads_if(self, check: Callable[[], bool]) -> None:
         """Have the gauge of leadership ask this."""

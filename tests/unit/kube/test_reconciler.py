@@ -14,12 +14,16 @@ import pytest
 from dragonfly_task_operator.api.kinds import TASK_DELETION, TASK_SEARCH, Kind
 from dragonfly_task_operator.api.record import Record
 from dragonfly_task_operator.kube.events import Recorder
+from dragonfly_task_operator.kube.history import History
 from dragonfly_task_operator.kube.objects import ApiUnavailable, Body, ObjectGone, Objects, Ref, Snapshot, WriteRefused
 from dragonfly_task_operator.kube.reconciler import Reconciler
+from dragonfly_task_operator.kube.watch.scopes import Scope
 from dragonfly_task_operator.observability.metrics import Metrics
 from tests.unit.world import TASK, LoopClock, World, now
 
 pytestmark = pytest.mark.looptime
+
+SEARCHES = Scope(TASK_SEARCH, None)
 
 
 class JumpingClock(LoopClock):
@@ -117,8 +121,11 @@ def api() -> ApiServer:
 
 
 @pytest.fixture
-def reconciler(clock: JumpingClock, world: World, api: ApiServer) -> Reconciler:
-    return Reconciler(means=replace(world.means(), clock=clock), objects=api, recorder=Silent(), metrics=Metrics())
+async def reconciler(clock: JumpingClock, world: World, api: ApiServer) -> AsyncIterator[Reconciler]:
+    means = replace(world.means(), clock=clock)
+    reconciler = Reconciler(means=means, objects=api, recorder=Silent(), metrics=Metrics(), history=History())
+    yield reconciler
+    await reconciler.aclose(may_write=False)
 
 
 def asked(world: World) -> int:
@@ -132,7 +139,7 @@ async def test_run_of_an_object_whose_deletion_nobody_told_of_is_swept_away(
     await asyncio.sleep(1)
     api.bodies.clear()
 
-    await reconciler.sweep([])
+    await reconciler.sweep(SEARCHES)
 
     await asyncio.sleep(10)
     assert asked(world) == 0
@@ -142,7 +149,7 @@ async def test_object_that_is_there_outlives_a_sweep(reconciler: Reconciler, wor
     reconciler.observe(TASK_SEARCH, api.put())
     await asyncio.sleep(1)
 
-    await reconciler.sweep([])
+    await reconciler.sweep(SEARCHES)
 
     await asyncio.sleep(10)
     assert api.status().is_finished
@@ -236,7 +243,7 @@ async def test_run_begun_by_an_operator_with_a_fast_clock_gets_no_more_than_its_
     await asyncio.sleep(10)
     await reconciler.aclose(may_write=True)
 
-    after = Reconciler(means=world.means(), objects=api, recorder=Silent(), metrics=Metrics())
+    after = Reconciler(means=world.means(), objects=api, recorder=Silent(), metrics=Metrics(), history=History())
     after.observe(TASK_DELETION, copy.deepcopy(api.bodies["one"]))
 
     await asyncio.sleep(102)
