@@ -55,7 +55,7 @@ def test_operator_is_not_ready_before_its_watches_run(
             control_plane.resume_etcd()
         another.comes_up()
 
-    assert answer == (503, "not watched yet: taskdeletions, tasksearches")
+    assert answer == (503, "tasksearches: not watched yet\ntaskdeletions: not watched yet")
 
 
 def test_frozen_operator_gives_no_answer(operator: Replica) -> None:
