@@ -109,21 +109,23 @@ async def _work(settings: Settings, stop: asyncio.Event, take_signals: Callable[
         stack.push_async_callback(pool.aclose)
         clock = SystemClock()
         memory = HostMemory(clock)
+        schedulers = GrpcSchedulers(
+            settings.all_clusters,
+            pool,
+            memory=memory,
+            services=EndpointSlices(client),
+            pods=RunningPods(client),
+            tls=schedulers_tls,
+            timeout=settings.rpc_timeout,
+        )
+        stack.push_async_callback(schedulers.aclose)
         means = Means(
             targets=TargetResolver(
                 RegistryImages(
                     gate=Gate(settings.registry_allowlist), secrets=NamespacedSecrets(client), proxies=proxies
                 )
             ),
-            schedulers=GrpcSchedulers(
-                settings.all_clusters,
-                pool,
-                memory=memory,
-                services=EndpointSlices(client),
-                pods=RunningPods(client),
-                tls=schedulers_tls,
-                timeout=settings.rpc_timeout,
-            ),
+            schedulers=schedulers,
             peers=GrpcPeers(
                 pool,
                 memory=memory,

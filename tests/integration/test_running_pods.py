@@ -54,15 +54,15 @@ async def test_pod_in_the_network_of_its_host_has_the_name_of_the_node(
     namespace: Namespace, running: RunningPods
 ) -> None:
     namespace.has("client-x7k2p", "10.0.0.7", hostNetwork=True)
-    assert await running.running(SELECTOR) == [("10.0.0.7", "node-1")]
+    assert await running.pods(SELECTOR) == [("10.0.0.7", "node-1", True)]
 
 
 async def test_pod_in_the_network_of_pods_has_its_own_name(namespace: Namespace, running: RunningPods) -> None:
     namespace.has("client-0", "10.1.0.7")
-    assert await running.running(SELECTOR) == [("10.1.0.7", "client-0")]
+    assert await running.pods(SELECTOR) == [("10.1.0.7", "client-0", True)]
 
 
-async def test_pods_that_do_not_run_or_end_or_are_of_another_kind_are_no_peers(
+async def test_pods_that_have_ended_or_are_of_another_kind_are_left_out_and_others_say_whether_they_run(
     kubectl: Kubectl, namespace: Namespace, running: RunningPods
 ) -> None:
     namespace.has("pending", "10.1.0.1", phase="Pending")
@@ -71,7 +71,9 @@ async def test_pods_that_do_not_run_or_end_or_are_of_another_kind_are_no_peers(
     namespace.has("ending", "10.1.0.4")
     kubectl.must("delete", "pod", "ending", "-n", NAMESPACE, "--grace-period=600", "--wait=false")
 
-    assert await running.running(SELECTOR) == []
+    listed = await running.pods(SELECTOR)
+
+    assert sorted(listed) == [("10.1.0.1", "pending", False), ("10.1.0.4", "ending", False)]
 
 
 async def test_pods_of_several_pages_are_all_listed(
@@ -81,9 +83,9 @@ async def test_pods_of_several_pages_are_all_listed(
     for n in range(5):
         namespace.has(f"client-{n}", f"10.1.0.{n}")
 
-    assert {ip for ip, _ in await running.running(SELECTOR)} == {f"10.1.0.{n}" for n in range(5)}
+    assert {ip for ip, _, _ in await running.pods(SELECTOR)} == {f"10.1.0.{n}" for n in range(5)}
 
 
 async def test_selector_that_is_none_is_refused_in_a_line(running: RunningPods) -> None:
     with pytest.raises(LookupFailed, match=r"pods running-pods/a=b=c: the API server answered 400 Bad Request"):
-        await running.running(PodSelector(namespace=NAMESPACE, label_selector="a=b=c"))
+        await running.pods(PodSelector(namespace=NAMESPACE, label_selector="a=b=c"))

@@ -87,6 +87,10 @@ class Control:
         """Stop peers in good order: schedulers list them no more."""
         self.ask("leaves", on=on)
 
+    def moves(self, on: str, *, in_good_order: bool = True) -> None:
+        """End peers, and start others of their names at other addresses."""
+        self.ask("moves", on=on, in_good_order=in_good_order)
+
     def fails(self, kind: str, call: str = "all", *, on: str = "all", **fault: Any) -> None:
         """Set a fault: a `FaultKind`, and `code`, `details`, `after`, `seconds`, `times`, `skip`, `task_id`."""
         self.ask("fails", kind=kind, call=call, on=on, **fault)

@@ -112,6 +112,13 @@ async def leaves(world: SimulatedCluster, *, on: str) -> dict[str, Any]:
     return _DONE
 
 
+async def moves(world: SimulatedCluster, *, on: str, in_good_order: bool = True) -> dict[str, Any]:
+    """Let peers of these names start anew at other addresses, with nothing in their storage."""
+    for peer in world.select(on):
+        await world.moves(peer, in_good_order=in_good_order)
+    return _DONE
+
+
 async def fails(world: SimulatedCluster, *, on: str = "all", **fault: Any) -> dict[str, Any]:
     """Set a fault, whose fields are those of `Fault`, on peers or schedulers."""
     for each in world.endpoints(on):
@@ -191,6 +198,7 @@ _ALL: tuple[Verb, ...] = (
     caches,
     finishes,
     leaves,
+    moves,
     fails,
     recovers,
     becomes,

@@ -26,6 +26,7 @@ _PEER_NETWORK = "127.1.0.0"
 _SEED_NETWORK = "127.2.0.0"
 _SCHEDULER_NETWORK = "127.3.0.0"
 _DEAD_NETWORK = "127.4.0.0"
+_MOVED_NETWORK = "127.5.0.0"
 _STARTED_AT_ONCE = 200
 _ATTEMPTS_AT_A_PORT = 5
 
@@ -69,7 +70,7 @@ class SimulatedCluster:
         self._ports = (scheduler_port, peer_port)
         self._port_of_peers = 0
         self._announce_interval = announce_interval
-        self._dead = 0
+        self._dead = self._moved = 0
         self._ring = SchedulerRing(())
 
     async def __aenter__(self) -> Self:
@@ -169,6 +170,21 @@ class SimulatedCluster:
         for peer in self._peers.values():
             if peer.is_serving:
                 peer.announces()
+
+    async def moves(self, peer: Peer, *, in_good_order: bool = True) -> Peer:
+        """Let a peer end, and one of its name start with an empty storage at another address, as pods do.
+
+        Where it does not end in good order, schedulers go on listing it beside the new one, which has another id.
+        """
+        if in_good_order:
+            await peer.leaves()
+        else:
+            await peer.goes_down()
+        self._moved += 1
+        self._add_peer(peer.hostname, (_ip(_MOVED_NETWORK, self._moved - 1), self._port_of_peers), seed=peer.is_seed)
+        moved = self.peer(peer.hostname)
+        await moved.comes_back()
+        return moved
 
     def peers_refresh_schedulers(self) -> None:
         """Let dfdaemons look again which schedulers answer, as they do every few minutes."""

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from dragonfly_task_operator.dragonfly.channels import ChannelPool
+from dragonfly_task_operator.dragonfly.discovery import Pod
 from dragonfly_task_operator.dragonfly.memory import HostMemory
 from dragonfly_task_operator.dragonfly.peers import GrpcPeers
 from dragonfly_task_operator.dragonfly.schedulers import GrpcSchedulers
@@ -29,15 +30,15 @@ class Kubernetes:
     """Services and pods, or an error in their place."""
 
     service: Sequence[tuple[str, int]] = ()
-    pods: Sequence[tuple[str, str]] | LookupFailed = ()
+    answer: Sequence[Pod] | LookupFailed = ()
 
     async def endpoints(self, service: ServiceRef) -> Sequence[tuple[str, int]]:
         return self.service
 
-    async def running(self, selector: PodSelector) -> Sequence[tuple[str, str]]:
-        if isinstance(self.pods, LookupFailed):
-            raise self.pods
-        return self.pods
+    async def pods(self, selector: PodSelector) -> Sequence[Pod]:
+        if isinstance(self.answer, LookupFailed):
+            raise self.answer
+        return self.answer
 
 
 @dataclass
@@ -94,6 +95,7 @@ async def operator_of(
         resolve=Names(addresses or {}).resolve,
     )
     yield Operator(listing, GrpcPeers(pool, memory=memory, tls={}, timeout=5, in_flight=9), clock)
+    await listing.aclose()
     await pool.aclose()
 
 
@@ -206,7 +208,7 @@ async def test_pod_that_no_scheduler_lists_is_asked_under_the_id_that_dragonfly_
     async with SimulatedCluster(peers=2) as world:
         world.scheduler().forgets_hosts([world.peer("n1").host_id])
         world.peer("n1").caches(TASK)
-        kubernetes = Kubernetes(pods=[(world.peer("n1").address[0], "n1")])
+        kubernetes = Kubernetes(answer=[(world.peer("n1").address[0], "n1", True)])
         async with operator_of(world, kubernetes=kubernetes, pods=True) as operator:
             n1 = await operator.host("n1")
             presence = await operator.peers.stat(n1, TASK)
@@ -215,7 +217,7 @@ async def test_pod_that_no_scheduler_lists_is_asked_under_the_id_that_dragonfly_
 
 async def test_pod_that_a_scheduler_lists_is_one_peer() -> None:
     async with SimulatedCluster(peers=1, seeds=1) as world:
-        kubernetes = Kubernetes(pods=[(peer.address[0], "pod-name") for peer in world.peers])
+        kubernetes = Kubernetes(answer=[(peer.address[0], "pod-name", True) for peer in world.peers])
         async with operator_of(world, kubernetes=kubernetes, pods=True) as operator:
             assert {host.id for host in (await operator.lists()).hosts} == {peer.host_id for peer in world.peers}
 
@@ -223,7 +225,7 @@ async def test_pod_that_a_scheduler_lists_is_one_peer() -> None:
 async def test_pods_are_asked_without_a_scheduler_and_the_listing_says_so() -> None:
     async with SimulatedCluster(peers=1) as world:
         await world.scheduler().goes_down()
-        kubernetes = Kubernetes(pods=[(world.peer("n0").address[0], "n0")])
+        kubernetes = Kubernetes(answer=[(world.peer("n0").address[0], "n0", True)])
         async with operator_of(world, kubernetes=kubernetes, pods=True) as operator:
             listing = await operator.lists()
         (note,) = listing.notes
@@ -241,7 +243,7 @@ async def test_no_scheduler_and_no_pod_is_nobody_to_ask() -> None:
 
 async def test_pods_that_cannot_be_listed_are_noted() -> None:
     async with SimulatedCluster(peers=1) as world:
-        refused = Kubernetes(pods=LookupFailed("pods dragonfly/app=dfdaemon: the API server answered 403 Forbidden"))
+        refused = Kubernetes(answer=LookupFailed("pods dragonfly/app=dfdaemon: the API server answered 403 Forbidden"))
         async with operator_of(world, kubernetes=refused, pods=True) as operator:
             listing = await operator.lists()
         assert listing.notes == ("pods dragonfly/app=dfdaemon: the API server answered 403 Forbidden",)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,6 +24,7 @@ from dragonfly_task_operator.engine.model import (
     Copy,
     Downloading,
     Host,
+    HostID,
     HostListing,
     HostType,
     Identity,
@@ -76,6 +77,7 @@ class FakePeer:
     host: Host
     appears_at: float = 0.0
     forgotten_at: float = math.inf
+    leaves_at: float = math.inf
     asked: list[tuple[float, str, TaskID]] = field(default_factory=list)
     _copies: dict[TaskID, Copy] = field(default_factory=dict)
     _finish: dict[TaskID, float] = field(default_factory=dict)
@@ -113,6 +115,11 @@ class FakePeer:
     def recaches(self, *, times: float = math.inf) -> FakePeer:
         """Once the peer has said that a deleted task is gone, it fetches it again, so many times."""
         self._recaches = times
+        return self
+
+    def leaves(self, *, at: float = 0.0) -> FakePeer:
+        """From then on it is known to have left the cluster, for as long as it does not answer."""
+        self.leaves_at = at
         return self
 
     def keeps(self) -> FakePeer:
@@ -240,6 +247,10 @@ class World:
             return HostListing((), (), self.schedulers)
         listed = tuple(peer.host for peer in self._peers.values() if peer.appears_at <= now < peer.forgotten_at)
         return HostListing(listed, self.silent, self.schedulers)
+
+    def departed(self, hosts: Iterable[Host]) -> frozenset[HostID]:
+        now = asyncio.get_running_loop().time()
+        return frozenset(host.id for host in hosts if self._peers[host.hostname].leaves_at <= now)
 
     async def metadata(self, task: TaskID) -> TaskMetadata | None:
         return self.metadata_of.get(task)

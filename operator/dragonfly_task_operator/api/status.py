@@ -43,6 +43,8 @@ class PeerCounts(Model):
     """Peers with a failure other than being unreachable."""
     unreachable: Int64 = 0
     """Peers that could not be asked."""
+    gone: Int64 | None = None
+    """Peers that left the cluster before they answered. Not in `total`, nor in any other; absent when none."""
 
 
 class CachedBy(Model):

@@ -36,11 +36,15 @@ class Services(Protocol):
         ...
 
 
+Pod: TypeAlias = tuple[str, str, bool]
+"""Its IP address, what a dfdaemon there takes for its hostname, and whether it runs, neither starting nor ending."""
+
+
 class Pods(Protocol):
     """What discovery asks of Kubernetes about peers."""
 
-    async def running(self, selector: PodSelector) -> Sequence[tuple[str, str]]:
-        """List the pods that run: the IP address, and what a dfdaemon there takes for its hostname.
+    async def pods(self, selector: PodSelector) -> Sequence[Pod]:
+        """List the pods that have an IP address and have not ended.
 
         Raises:
             LookupFailed: they can't be listed.

@@ -1,10 +1,14 @@
-"""Peers that were listed lately: a scheduler that restarted lists none until they announce themselves again."""
+"""Peers that were listed lately: a scheduler that restarted lists none until they announce themselves again.
+
+And which of them have left the cluster, as far as that can be known (docs/adr/0011-peers-that-left.md).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from dragonfly_task_operator.engine.model import Host, HostID
 from dragonfly_task_operator.engine.ports import Clock
@@ -16,11 +20,47 @@ MAX_REMEMBERED = 50_000
 """Peers; each takes about half a kilobyte."""
 
 
+class Session:
+    """A scheduler, for as long as it is sure to be the same process, with all that it has heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a listing tells of peers that are not in it.
+
+    Attributes:
+        sessions: for each scheduler that answered, the ids that it lists.
+        pods: for each cluster whose pods could be listed, the addresses of all of them, also of those that are ending.
+    """
+
+    sessions: Mapping[Session, Set[HostID]] = field(default_factory=dict)
+    pods: Mapping[str, Set[str]] = field(default_factory=dict)
+
+
+NO_EVIDENCE = Evidence()
+
+
 @dataclass(slots=True)
 class _Sighting:
+    """What is known of a peer. Listings are counted, and so are the times that need no clock.
+
+    Attributes:
+        first, last: the listings that it was in.
+        alive: the last listing that it was known to be there after: the one before its last answer, or else `first`.
+        sessions: schedulers that listed it, of those that answered when it was listed last.
+        was_pod: whether a pod ever had its address.
+        answers_unlisted: whether it answered when it was asked last, although nobody listed it any more.
+    """
+
     since: datetime
     listed: datetime
+    first: int
+    last: int
+    alive: int
     answered: datetime | None = None
+    sessions: frozenset[Session] = frozenset()
+    was_pod: bool = False
+    answers_unlisted: bool = False
 
 
 class HostMemory:
@@ -30,8 +70,13 @@ class HostMemory:
         self._clock = clock
         self._sightings: dict[Host, _Sighting] = {}
         """Those listed last come last. A peer that moved is there twice: a Host is where it is, too."""
+        self._found: dict[Host, datetime] = {}
+        self._listings = 0
+        self._evidence = NO_EVIDENCE
 
-    def merge(self, listed: Iterable[Host], found: Iterable[Host] = ()) -> tuple[Host, ...]:
+    def merge(
+        self, listed: Iterable[Host], found: Iterable[Host] = (), evidence: Evidence = NO_EVIDENCE
+    ) -> tuple[Host, ...]:
         """Take note of a listing, and give every peer there is to ask: each id once, and each address once.
 
         Where ids or addresses meet, listed peers go before those found otherwise and those only remembered, and among
@@ -40,14 +85,21 @@ class HostMemory:
         Args:
             listed: what schedulers list now; the same peer any number of times.
             found: peers known by other means. They are not remembered.
+            evidence: what the listing tells of others.
         """
         now = self._clock.now()
+        self._listings += 1
+        self._evidence = evidence
         listed = dict.fromkeys(listed)
         for host in listed:
-            sighting = self._sightings.pop(host, None) or _Sighting(since=now, listed=now)
-            sighting.listed = now
+            sighting = self._sightings.pop(host, None) or _Sighting(
+                since=now, listed=now, first=self._listings, last=self._listings, alive=self._listings
+            )
+            sighting.listed, sighting.last, sighting.answers_unlisted = now, self._listings, False
             self._sightings[host] = sighting
+        self._found.update(dict.fromkeys(found, now))
         self._forget(now)
+        self._note(listed)
         newest_first = sorted(listed, key=lambda host: self._sightings[host].since, reverse=True)
         everybody: dict[HostID, Host] = {}
         addresses: set[tuple[str, int]] = set()
@@ -62,7 +114,43 @@ class HostMemory:
         """Take note that a peer answered."""
         sighting = self._sightings.get(host)
         if sighting is not None:
-            sighting.answered = self._clock.now()
+            sighting.answered, sighting.alive = self._clock.now(), self._listings
+            sighting.answers_unlisted = sighting.last != self._listings
+
+    def silent(self, host: Host) -> None:
+        """Take note that a peer could not be asked."""
+        sighting = self._sightings.get(host)
+        if sighting is not None:
+            sighting.answers_unlisted = False
+
+    def departed(self, hosts: Iterable[Host]) -> frozenset[HostID]:
+        """Tell which of these peers have left the cluster. Only of one that can't be reached should that be asked.
+
+        One that a scheduler lists has not. Any other has, if
+
+        - a scheduler that listed it, answered in the last listing, and has been the same process in between. It is not
+          believed where it has left out a peer that answers: then it does not know all the cluster, whatever the cause;
+        - or a peer of its name and type is listed at another address, and was not before this one was last known alive;
+        - or a pod had its address, and none has.
+        """
+        candidates = [host for host in hosts if self._is_unlisted(host)]
+        if not candidates:
+            return frozenset()
+        refuted = self._refuted()
+        successors = self._successors()
+        return frozenset(
+            host.id
+            for host in candidates
+            if self._is_gone_as_pod(host)
+            or (
+                (sighting := self._sightings.get(host)) is not None
+                and not sighting.answers_unlisted
+                and (
+                    (sighting.sessions & self._evidence.sessions.keys()) - refuted
+                    or any(ip != host.ip and first > sighting.alive for ip, first in successors.get(_name(host), ()))
+                )
+            )
+        )
 
     def last_seen(self, host: Host) -> str:
         """Say when a peer was last seen, as in `last listed by a scheduler 12 minutes ago, last answered …`."""
@@ -75,7 +163,48 @@ class HostMemory:
         )
         return f"last listed by a scheduler {_ago(now - sighting.listed)}, {answered}"
 
+    def _note(self, listed: Iterable[Host]) -> None:
+        """Keep what a listing tells, for when it is the last that a peer was in."""
+        sessions = self._evidence.sessions
+        shared: dict[frozenset[Session], frozenset[Session]] = {}
+        for host in listed:
+            sighting = self._sightings[host]
+            by = frozenset(session for session, ids in sessions.items() if host.id in ids)
+            by |= sighting.sessions & sessions.keys()
+            sighting.sessions = shared.setdefault(by, by)
+        if self._evidence.pods:
+            for host, sighting in self._sightings.items():
+                sighting.was_pod |= host.ip in self._evidence.pods.get(host.cluster, ())
+
+    def _is_unlisted(self, host: Host) -> bool:
+        sighting = self._sightings.get(host)
+        return sighting.last != self._listings if sighting is not None else host in self._found
+
+    def _is_gone_as_pod(self, host: Host) -> bool:
+        sighting, pods = self._sightings.get(host), self._evidence.pods.get(host.cluster)
+        was_pod = host in self._found if sighting is None else sighting.was_pod and not sighting.answers_unlisted
+        return was_pod and pods is not None and host.ip not in pods
+
+    def _refuted(self) -> set[Session]:
+        refuted: set[Session] = set()
+        for sighting in self._sightings.values():
+            if sighting.last == self._listings:
+                break  # those listed last come last
+            if sighting.answers_unlisted:
+                refuted |= sighting.sessions
+        return refuted
+
+    def _successors(self) -> Mapping[_Name, list[tuple[str, int]]]:
+        """Give, by name, where peers are that are listed now, and since which listing."""
+        found: dict[_Name, list[tuple[str, int]]] = {}
+        for host, sighting in reversed(self._sightings.items()):
+            if sighting.last != self._listings:
+                break
+            found.setdefault(_name(host), []).append((host.ip, sighting.first))
+        return found
+
     def _forget(self, now: datetime) -> None:
+        self._found = {host: seen for host, seen in self._found.items() if now - seen <= REMEMBERED}
         surplus = len(self._sightings) - MAX_REMEMBERED
         old = []
         for position, (host, sighting) in enumerate(self._sightings.items()):
@@ -84,6 +213,13 @@ class HostMemory:
             old.append(host)
         for host in old:
             del self._sightings[host]
+
+
+_Name: TypeAlias = tuple[str, str, int, str]
+
+
+def _name(host: Host) -> _Name:
+    return host.cluster, host.hostname, host.scheduler_cluster_id, host.type
 
 
 def _ago(passed: timedelta) -> str:

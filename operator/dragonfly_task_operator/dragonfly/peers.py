@@ -125,6 +125,8 @@ class GrpcPeers:
                 except RpcError as error:
                     if error.is_answer:
                         self._memory.answered(host)
+                    else:
+                        self._memory.silent(host)
                     raise
                 self._memory.answered(host)
 

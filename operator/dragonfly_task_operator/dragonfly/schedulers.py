@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-
-from google.protobuf.message import Message
 
 from dragonfly_task_operator.dragonfly.channels import ChannelPool, Endpoint
 from dragonfly_task_operator.dragonfly.discovery import Pods, Resolve, Services, resolve, scheduler_addresses
-from dragonfly_task_operator.dragonfly.memory import HostMemory
+from dragonfly_task_operator.dragonfly.memory import Evidence, HostMemory, Session
 from dragonfly_task_operator.dragonfly.peers import MAX_INT64, length, moment
 from dragonfly_task_operator.dragonfly.rpc import RpcError, call
+from dragonfly_task_operator.dragonfly.sessions import Sessions
 from dragonfly_task_operator.dragonfly.tls import RotatingCredentials
-from dragonfly_task_operator.engine.model import Host, HostListing, HostType, TaskID, TaskMetadata
+from dragonfly_task_operator.engine.model import Host, HostID, HostListing, HostType, TaskID, TaskMetadata
 from dragonfly_task_operator.errors import LookupFailed, NoSchedulerReachable
 from dragonfly_task_operator.protos_gen import common_pb2
 from dragonfly_task_operator.protos_gen.scheduler_pb2 import ListHostsRequest, ListHostsResponse, StatTaskRequest
@@ -41,14 +40,17 @@ class _ClusterListing:
     """What was found of one cluster.
 
     Attributes:
-        listed: by schedulers.
+        sessions: what schedulers list, each by the session in which it did.
         pods: by the `peers` selector.
+        pod_ips: of all its pods, also of those that are starting or ending; None where they could not be listed.
         silent: schedulers, and entries of the settings that gave no scheduler, each with why.
         notes: what else a person should know.
     """
 
-    listed: list[Host] = field(default_factory=list)
+    cluster: str
+    sessions: dict[Session, list[Host]] = field(default_factory=dict)
     pods: list[Host] = field(default_factory=list)
+    pod_ips: frozenset[str] | None = None
     answered: list[Endpoint] = field(default_factory=list)
     silent: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -92,6 +94,7 @@ class GrpcSchedulers:
         self._timeout = timeout
         self._resolve = resolve
         self._answered: list[Endpoint] = []
+        self._sessions = Sessions(pool, timeout=timeout)
 
     async def hosts(self) -> HostListing:
         """List every peer of every cluster: those that schedulers list now or listed lately, and pods.
@@ -104,16 +107,25 @@ class GrpcSchedulers:
         silent = tuple(scheduler for listing in listings for scheduler in listing.silent)
         return HostListing(
             hosts=self._memory.merge(
-                [host for listing in listings for host in listing.listed],
+                [host for listing in listings for hosts in listing.sessions.values() for host in hosts],
                 [host for listing in listings for host in listing.pods],
+                _evidence(listings),
             ),
             silent=silent,
             schedulers=len(self._answered) + len(silent),
             notes=tuple(note for listing in listings for note in listing.notes),
         )
 
+    def departed(self, hosts: Iterable[Host]) -> frozenset[HostID]:
+        """Tell which of these have left the cluster, by the last listing: see `HostMemory.departed`."""
+        return self._memory.departed(hosts)
+
+    async def aclose(self) -> None:
+        """Let go of the schedulers' connections. The pool is to be closed later."""
+        await self._sessions.aclose()
+
     async def _list_cluster(self, cluster: ClusterSettings) -> _ClusterListing:
-        listing = _ClusterListing()
+        listing = _ClusterListing(cluster.name)
         await asyncio.gather(self._ask_schedulers(cluster, listing), self._look_for_pods(cluster, listing))
         if listing.answered:
             return listing
@@ -139,7 +151,8 @@ class GrpcSchedulers:
                 listing.silent.append(f"{address}: {_words(answer)}")
             else:
                 listing.answered.append(endpoint)
-                listing.listed.extend(_host(host, cluster.name) for host in answer.hosts)
+                session, hosts = answer
+                listing.sessions[session] = [_host(host, cluster.name) for host in hosts.hosts]
 
     async def _look_for_pods(self, cluster: ClusterSettings, listing: _ClusterListing) -> None:
         selector = cluster.peers
@@ -149,19 +162,25 @@ class GrpcSchedulers:
             listing.notes.append(f"pods {selector}: there is no Kubernetes API to ask for them")
             return
         try:
-            pods = await self._pods.running(selector)
+            pods = await self._pods.pods(selector)
         except LookupFailed as error:
             listing.notes.append(str(error))
         else:
-            listing.pods.extend(_pod_host(ip, hostname, selector.port, cluster.name) for ip, hostname in pods)
+            listing.pods.extend(
+                _pod_host(ip, hostname, selector.port, cluster.name) for ip, hostname, runs in pods if runs
+            )
+            listing.pod_ips = frozenset(ip for ip, _, _ in pods)
 
-    async def _list_one(self, endpoint: Endpoint) -> ListHostsResponse | RpcError:
+    async def _list_one(self, endpoint: Endpoint) -> tuple[Session, ListHostsResponse] | RpcError:
         answer = ListHostsResponse()
-        try:
-            await self._call(endpoint, LIST_HOSTS, ListHostsRequest().SerializeToString(), answer)
-        except RpcError as error:
-            return error
-        return answer
+        with self._pool.connection(endpoint) as connection:
+            try:
+                await call(
+                    connection, LIST_HOSTS, ListHostsRequest().SerializeToString(), answer, timeout=self._timeout
+                )
+            except RpcError as error:
+                return error
+            return self._sessions.of(connection), answer
 
     async def metadata(self, task: TaskID) -> TaskMetadata | None:
         """Ask the schedulers that lately answered, one after another: only one of them knows a task."""
@@ -169,16 +188,24 @@ class GrpcSchedulers:
         for endpoint in self._answered:
             answer = common_pb2.Task()
             try:
-                await self._call(endpoint, STAT_TASK, request, answer)
+                with self._pool.connection(endpoint) as connection:
+                    await call(connection, STAT_TASK, request, answer, timeout=self._timeout)
             except RpcError:
                 # NOT_FOUND says nothing about caches, and any other failure no more: the peers are asked anyway.
                 continue
             return _metadata(answer)
         return None
 
-    async def _call(self, endpoint: Endpoint, method: str, request: bytes, answer: Message) -> None:
-        with self._pool.connection(endpoint) as connection:
-            await call(connection, method, request, answer, timeout=self._timeout)
+
+def _evidence(listings: Sequence[_ClusterListing]) -> Evidence:
+    return Evidence(
+        sessions={
+            session: frozenset(host.id for host in hosts)
+            for listing in listings
+            for session, hosts in listing.sessions.items()
+        },
+        pods={listing.cluster: listing.pod_ips for listing in listings if listing.pod_ips is not None},
+    )
 
 
 def _words(error: RpcError) -> str:

@@ -14,7 +14,7 @@ from dragonfly_task_operator.api.specs import UnfinishedDownloads
 from dragonfly_task_operator.engine.clearing import clear
 from dragonfly_task_operator.engine.ledger import Cleared, Failed, Outcome
 from dragonfly_task_operator.engine.model import Host, HostID, TaskID
-from dragonfly_task_operator.engine.rounds import Rounds, backoff
+from dragonfly_task_operator.engine.rounds import RETRIES_OF_DEPARTED, Rounds, backoff
 from dragonfly_task_operator.errors import PeerReason
 
 Pairs = dict[HostID, list[TaskID]]
@@ -68,16 +68,23 @@ async def delete(rounds: Rounds, policy: DeletionPolicy) -> None:
             await rounds.learn_hosts()
             await rounds.hold(_settled(rounds), clear_one)
         else:
-            return
+            again = await rounds.confirm_departed()
+            if not again:
+                return
+            await rounds.hold(again, clear_one)
 
 
 def due_again(rounds: Rounds, policy: DeletionPolicy) -> Pairs:
     """The pairs that failed in a way that may pass and have retries left."""
     due: Pairs = {}
-    for task, host, outcome in rounds.ledger:
-        if isinstance(outcome, Failed) and (
-            outcome.reason is PeerReason.DOWNLOADING or (outcome.retryable and outcome.attempts <= policy.backoff_limit)
-        ):
+    ledger = rounds.ledger
+    for task, host, outcome in ledger:
+        if not isinstance(outcome, Failed):
+            continue
+        limit = policy.backoff_limit
+        if ledger.has_left(host.id, outcome):
+            limit = min(limit, RETRIES_OF_DEPARTED)
+        if outcome.reason is PeerReason.DOWNLOADING or (outcome.retryable and outcome.attempts <= limit):
             due.setdefault(host.id, []).append(task.id)
     return due
 

@@ -54,7 +54,12 @@ class Failed:
     @property
     def could_not_be_asked(self) -> bool:
         """Whether nothing is known of this peer's copy at all."""
-        return not self.had_copy and self.reason in {PeerReason.UNREACHABLE, PeerReason.TIMEOUT}
+        return not self.had_copy and self.got_no_answer
+
+    @property
+    def got_no_answer(self) -> bool:
+        """Whether the peer did not answer when it was asked last."""
+        return self.reason in {PeerReason.UNREACHABLE, PeerReason.TIMEOUT}
 
     @staticmethod
     def by(error: PeerError, *, had_copy: bool, at: datetime) -> Failed:
@@ -67,7 +72,11 @@ Outcome: TypeAlias = Absent | Holds | Cleared | Failed
 
 @dataclass(slots=True)
 class Ledger:
-    """The state of one run, kept in memory only. Not thread-safe: one event loop writes and reads it."""
+    """The state of one run, kept in memory only. Not thread-safe: one event loop writes and reads it.
+
+    Attributes:
+        departed: peers that could not be reached because they have left the cluster.
+    """
 
     tasks: tuple[PlannedTask, ...]
     images: tuple[PlannedImage, ...] = ()
@@ -77,6 +86,7 @@ class Ledger:
     silent_schedulers: tuple[str, ...] = ()
     schedulers: int = 0
     listing_notes: tuple[str, ...] = ()
+    departed: frozenset[HostID] = frozenset()
     _planned_urls: dict[TaskID, str | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -101,6 +111,10 @@ class Ledger:
         """Give the URLs that a peer may know the task by."""
         known = self.metadata.get(task)
         return filter(None, (self._planned_urls[task], known.url if known else None))
+
+    def has_left(self, host: HostID, outcome: Outcome) -> bool:
+        """Whether there is nobody any more whose outcome this would be."""
+        return host in self.departed and isinstance(outcome, Failed) and outcome.got_no_answer
 
     def __iter__(self) -> Iterator[tuple[PlannedTask, Host, Outcome]]:
         """Go through every pair that has an outcome."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Protocol, TypeAlias
 
 from dragonfly_task_operator.api.targets import Target
 from dragonfly_task_operator.engine.model import (
     Host,
+    HostID,
     HostListing,
     Plan,
     Presence,
@@ -50,6 +51,13 @@ class Schedulers(Protocol):
 
         Raises:
             NoSchedulerReachable: none of a cluster's schedulers answered.
+        """
+        ...
+
+    def departed(self, hosts: Iterable[Host]) -> frozenset[HostID]:
+        """Tell which of these peers, none of which can be reached, have left the cluster for all that is known now.
+
+        Never one that a scheduler lists, nor one that might still be there (docs/adr/0011-peers-that-left.md).
         """
         ...
 

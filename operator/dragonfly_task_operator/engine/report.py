@@ -100,7 +100,11 @@ def peer_counts(counts: Counts, *, deleting: bool, carried: int = 0) -> PeerCoun
     """Give counts as the API has them."""
     if not deleting:
         return PeerCounts(
-            total=counts.total, caching=counts.caching, failed=counts.failed, unreachable=counts.unreachable
+            total=counts.total,
+            caching=counts.caching,
+            failed=counts.failed,
+            unreachable=counts.unreachable,
+            gone=counts.gone or None,
         )
     before = min(carried, counts.already_absent)
     return PeerCounts(
@@ -110,6 +114,7 @@ def peer_counts(counts: Counts, *, deleting: bool, carried: int = 0) -> PeerCoun
         already_absent=counts.already_absent - before,
         failed=counts.failed,
         unreachable=counts.unreachable,
+        gone=counts.gone or None,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,6 +16,9 @@ from dragonfly_task_operator.errors import NoPeersKnown, NoSchedulerReachable, R
 Ask = Callable[[Host, TaskID], Awaitable[Outcome]]
 Jitter = Callable[[], float]
 """Gives a number from 0 to 1."""
+
+RETRIES_OF_DEPARTED = 2
+"""Rounds for a peer that seems to have left: one that restarts where it was is off the lists for some seconds."""
 
 FIRST_BACKOFF = 0.5
 MAX_BACKOFF = 30.0
@@ -131,6 +134,41 @@ class Rounds:
 
         async with self.crowd:
             await fan_out(list(pairs.items()), visit, at_once=self.parallelism)
+        self._note_departed()
+
+    async def confirm_departed(self) -> dict[HostID, list[TaskID]]:
+        """List hosts once more where peers seem to have left the cluster. Returns the pairs to ask for on that account.
+
+        Those are of peers that have come back, or are new. Where no scheduler answers now, nobody has left.
+        """
+        before = self.ledger.departed
+        if not before:
+            return {}
+        try:
+            new = await self._list_hosts()
+        except (NoSchedulerReachable, NoPeersKnown):
+            self.ledger.departed = frozenset()
+            return {}
+        self._note_departed()
+        back = before - self.ledger.departed
+        again = self.pairs_of(host.id for host in new)
+        for host, task in self._unanswered():
+            if host in back:
+                again.setdefault(host, []).append(task)
+        return again
+
+    def _note_departed(self) -> None:
+        """Tell the peers that have left the cluster from those that can't be reached."""
+        ledger = self.ledger
+        silent = {host for host, _ in self._unanswered()}
+        departed = self.schedulers.departed(ledger.hosts[host] for host in silent)
+        # A result needs somebody who gave it.
+        ledger.departed = departed if len(departed) < len(ledger.hosts) else frozenset()
+
+    def _unanswered(self) -> Iterator[tuple[HostID, TaskID]]:
+        for task, host, outcome in self.ledger:
+            if isinstance(outcome, Failed) and outcome.got_no_answer:
+                yield host.id, task.id
 
 
 def _no_peers(listed: Sequence[Host], wanted: frozenset[int] | None) -> str:

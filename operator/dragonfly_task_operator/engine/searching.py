@@ -30,6 +30,9 @@ async def search(rounds: Rounds) -> None:
             return
         await asyncio.sleep(backoff(round_, rounds.jitter))
         await rounds.hold(due, look)
+    again = await rounds.confirm_departed()
+    if again:
+        await rounds.hold(again, look)
 
 
 def retryable(rounds: Rounds) -> dict[HostID, list[TaskID]]:

@@ -13,7 +13,10 @@ from dragonfly_task_operator.errors import PeerReason
 
 @dataclass(slots=True)
 class Counts:
-    """How many peers; each counted once, under the worst that is known of it."""
+    """How many peers; each counted once, under the worst that is known of it.
+
+    Those `gone` have left the cluster before they answered anything, and are in none of the others.
+    """
 
     total: int = 0
     caching: int = 0
@@ -21,6 +24,7 @@ class Counts:
     already_absent: int = 0
     failed: int = 0
     unreachable: int = 0
+    gone: int = 0
 
     def add(self, outcomes: Iterable[Outcome]) -> None:
         """Count one peer by what it answered about some tasks."""
@@ -113,13 +117,19 @@ def summarise(ledger: Ledger, *, is_complete: bool = False) -> Summary:
         is_complete: whether the run came to its own end: then a failure that might have passed is settled as well.
     """
     by_task = [_summarise_task(task, ledger) for task in ledger.tasks]
-    counts = Counts(total=len(ledger.hosts))
+    counts = Counts()
     tables = list(ledger.outcomes.values())
-    settled = 0
+    settled = left = 0
     for host in ledger.hosts:
-        outcomes = [table[host] for table in tables if host in table]
+        known = [table[host] for table in tables if host in table]
+        outcomes = [outcome for outcome in known if not ledger.has_left(host, outcome)] if ledger.departed else known
+        left += len(known) - len(outcomes)
+        if known and not outcomes:
+            counts.gone += 1
+            continue
+        counts.total += 1
         settled += sum(is_complete or not _is_pending(outcome) for outcome in outcomes)
-        if len(outcomes) == len(tables) or any(isinstance(outcome, Failed) for outcome in outcomes):
+        if len(known) == len(tables) or any(isinstance(outcome, Failed) for outcome in outcomes):
             counts.add(outcomes)
     shown = _shown(by_task)
     failures = sorted(
@@ -132,7 +142,7 @@ def summarise(ledger: Ledger, *, is_complete: bool = False) -> Summary:
         shown,
         failures,
         settled,
-        len(ledger.hosts) * len(ledger.tasks),
+        len(ledger.hosts) * len(ledger.tasks) - left,
         [_summarise_image(image, had) for image in ledger.images],
     )
 
@@ -144,6 +154,10 @@ def _is_pending(outcome: Outcome) -> bool:
 def _summarise_task(task: PlannedTask, ledger: Ledger) -> TaskSummary:
     summary = TaskSummary(task, Counts(total=len(ledger.hosts)))
     for host_id, outcome in ledger.outcomes[task.id].items():
+        if ledger.has_left(host_id, outcome):
+            summary.counts.total -= 1
+            summary.counts.gone += 1
+            continue
         summary.counts.add((outcome,))
         match outcome:
             case Holds(copy):

@@ -37,7 +37,7 @@ def judge(spec: Spec, ledger: Ledger, summary: Summary, *, carried: Carried = NO
     unknown, kept = unknown_note(ledger.images), kept_note(ledger.images)
     if not ledger.tasks:
         return _nothing_asked(spec, unknown, f"no peer was asked: {_joined(kept, unknown).removeprefix('; ')}")
-    note = _image_note(summary) + _joined(kept, unknown) + _schedulers_note(ledger)
+    note = _image_note(summary) + _joined(kept, unknown) + _departed_note(ledger) + _schedulers_note(ledger)
     trouble = _trouble(summary)
     ignored = f"; {trouble}, see status.failures" if trouble else ""
 
@@ -104,7 +104,7 @@ def progress(spec: Spec, ledger: Ledger, summary: Summary, trouble: RunError | N
     return Verdict(
         Reason.RUNNING,
         f"{summary.settled} of {summary.pairs} (task, peer) pairs settled; {found} of {counts.total} peers"
-        f"{f'; so far {failing}' if failing else ''}{_schedulers_note(ledger)}",
+        f"{f'; so far {failing}' if failing else ''}{_departed_note(ledger)}{_schedulers_note(ledger)}",
     )
 
 
@@ -163,6 +163,12 @@ def _image_note(summary: Summary) -> str:
         return ""
     (image,) = summary.images
     return f"; all of the image on {image.peers_with_all}, some of it on {image.peers_with_some}"
+
+
+def _departed_note(ledger: Ledger) -> str:
+    """Tell of peers that left the cluster: whatever they had went with them, unasked."""
+    count = len(ledger.departed)
+    return f"; {count} peer{'' if count == 1 else 's'} left the cluster" if count else ""
 
 
 def _schedulers_note(ledger: Ledger) -> str:

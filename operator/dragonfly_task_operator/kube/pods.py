@@ -11,7 +11,8 @@ from kubernetes.aio.client import ApiClient, CoreV1Api
 from dragonfly_task_operator.kube.looking_up import looking_up
 from dragonfly_task_operator.settings import PodSelector
 
-IPAndHostname: TypeAlias = tuple[str, str]
+Pod: TypeAlias = tuple[str, str, bool]
+"""Its IP address, its hostname, and whether it runs."""
 
 PAGE = 500
 """Pods in one answer of the API server: some 5 MB."""
@@ -26,12 +27,12 @@ class RunningPods:
     def __init__(self, client: ApiClient) -> None:
         self._api = CoreV1Api(client)
         self._turn = asyncio.Lock()
-        self._lists: dict[PodSelector, tuple[float, Sequence[IPAndHostname]]] = {}
+        self._lists: dict[PodSelector, tuple[float, Sequence[Pod]]] = {}
 
-    async def running(self, selector: PodSelector) -> Sequence[IPAndHostname]:
-        """List the pods that run and are not about to end. Raises LookupFailed.
+    async def pods(self, selector: PodSelector) -> Sequence[Pod]:
+        """List the pods that have not ended. Raises LookupFailed.
 
-        One that is not ready is listed, too: its dfdaemon may be stuck, but what it has cached is still there.
+        One that is not ready runs, too: its dfdaemon may be stuck, but what it has cached is still there.
         """
         now = asyncio.get_running_loop().time
         async with self._turn:
@@ -41,25 +42,26 @@ class RunningPods:
                 self._lists[selector] = (now(), pods)
             return pods
 
-    async def _list(self, selector: PodSelector) -> Sequence[IPAndHostname]:
-        found: list[IPAndHostname] = []
+    async def _list(self, selector: PodSelector) -> Sequence[Pod]:
+        found: list[Pod] = []
         following: str | None = None
         with looking_up(f"pods {selector}"):
             while following != "":
                 page: Any = await self._api.list_namespaced_pod(
                     selector.namespace,
                     label_selector=selector.label_selector,
-                    field_selector="status.phase=Running",
+                    field_selector="status.phase!=Succeeded,status.phase!=Failed",
                     limit=PAGE,
                     _continue=following,
                 )
-                found += [_pod(pod) for pod in page.items if pod.status.pod_ip and not pod.metadata.deletion_timestamp]
+                found += [_pod(pod) for pod in page.items if pod.status.pod_ip]
                 following = page.metadata._continue or ""  # noqa: SLF001 - `continue` is a word of Python's
         return found
 
 
-def _pod(pod: Any) -> IPAndHostname:
+def _pod(pod: Any) -> Pod:
     """A dfdaemon in the host's network takes the node's name for its hostname, any other that of its pod."""
     spec = pod.spec
     hostname = spec.node_name if spec.host_network else spec.hostname or pod.metadata.name
-    return pod.status.pod_ip, hostname or pod.metadata.name
+    runs = bool(pod.status.phase == "Running" and not pod.metadata.deletion_timestamp)
+    return pod.status.pod_ip, hostname or pod.metadata.name, runs
