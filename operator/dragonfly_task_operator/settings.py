@@ -124,7 +124,7 @@ class PodSelector(Model):
 
     namespace: Annotated[str, Field(min_length=1)]
     label_selector: Annotated[str, Field(min_length=1)]
-    """As kubectl takes it: `app=dragonfly,component=client`."""
+    """As kubectl takes it: `app=dragonfly,component in (client,seed-client)`."""
     port: Annotated[int, Field(ge=1, le=MAX_PORT)] = 4000
     """The upload port of the dfdaemons."""
 

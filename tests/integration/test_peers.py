@@ -24,6 +24,8 @@ pytestmark = pytest.mark.controlplane
 
 NAMES = [f"127.{kind}.0.{n}" for kind in (1, 3) for n in range(1, 11)]
 NAMESPACE = "dragonfly-system"
+SELECTOR = "app=dragonfly,component in (client,seed-client)"
+"""That of docs/settings.md, which finds the pods of Dragonfly's chart."""
 
 OperatorWith = Callable[..., AbstractContextManager[object]]
 
@@ -95,7 +97,7 @@ def pod(kubectl: Kubectl, world: Control, name: str, **labels: str) -> Iterator[
 
 def selector(world: Control, *, namespace: str = NAMESPACE) -> dict[str, Any]:
     port = int(world.describe()["peers"]["n0"].rpartition(":")[2])
-    return {"namespace": namespace, "labelSelector": "component=client", "port": port}
+    return {"namespace": namespace, "labelSelector": SELECTOR, "port": port}
 
 
 def test_pod_that_no_scheduler_lists_is_asked(
@@ -105,8 +107,8 @@ def test_pod_that_no_scheduler_lists_is_asked(
     world.caches("b1" * 32, on="n3,n4")
 
     with (
-        pod(kubectl, world, "n3", component="client"),
-        pod(kubectl, world, "n4", component="client"),
+        pod(kubectl, world, "n3", app="dragonfly", component="client"),
+        pod(kubectl, world, "n4", app="dragonfly", component="seed-client"),
         operator_with(schedulers=simulator.scheduler_addresses, peers=selector(world)),
     ):
         status = search("pods", "b1" * 32)
@@ -121,7 +123,7 @@ def test_run_goes_on_with_pods_when_no_scheduler_answers_and_says_so(
     world.goes_down("schedulers")
 
     with (
-        pod(kubectl, world, "n3", component="client"),
+        pod(kubectl, world, "n3", app="dragonfly", component="client"),
         operator_with(schedulers=simulator.scheduler_addresses, peers=selector(world)),
     ):
         status = search("pods-only", "b2" * 32)
@@ -136,7 +138,7 @@ def test_pods_that_may_not_be_listed_are_noted(
     with operator_with(schedulers=simulator.scheduler_addresses, peers=selector(world, namespace="default")):
         status = search("pods-forbidden", "b3" * 32)
 
-    note = "pods default/component=client: the API server answered 403 Forbidden"
+    note = f"pods default/{SELECTOR}: the API server answered 403 Forbidden"
     assert (succeeded(status), note in message(status)) == (("True", "NotFound"), True)
 
 

@@ -2,7 +2,7 @@
 
 A task's id is the SHA-256 of its URL, tag, application, revision, piece length and the word STANDARD, with nothing in
 between. What is taken for its URL differs between clients (`url_rules.py`): those from 1.5.3 on follow the new rule,
-those up to 1.5.1 the legacy one, and both are in the field, sometimes in one cluster. So a URL has candidates, and
+those up to 1.5.2 the legacy one, and both are in the field, sometimes in one cluster. So a URL has candidates, and
 peers are asked for all. Pure functions; which target has which candidates is `targets.py`'s.
 """
 

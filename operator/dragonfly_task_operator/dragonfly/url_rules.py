@@ -103,7 +103,7 @@ def new_rule_url(url: str, filtered_query_params: Collection[str]) -> str:
 
 
 def legacy_rule_url(url: str, filtered_query_params: Collection[str]) -> str:
-    """Give what clients up to 1.5.1 take for a URL.
+    """Give what clients up to 1.5.2 take for a URL.
 
     It is always parsed, and its query written anew in its own order. The slash of an empty path is cut off where the
     whole URL ends with one.
