@@ -89,6 +89,7 @@ def crds() -> None:
 @click.option(
     "--content", "content_for_calculating_task_id", help="The content that dfget was given to calculate the task id."
 )
+@click.option("--image", help="An image. Its parts are its registry's to tell: says how to find them.")
 @click.option(
     "-f", "file", type=click.File(), help="YAML list of targets, or an object with spec.targets; - for stdin."
 )

@@ -73,6 +73,8 @@ def refused(admin: Kubectl, *targets: dict[str, Any], by: str) -> str:
         {"url": URL},
         {"url": "https://data.example.com/a?b=../c"},
         {"imageManifestURL": "https://registry.example.com:5000/v2/a/manifests/1"},
+        {"image": "registry.example.com:5000/a:1"},
+        {"image": "Registry.Example.com:5000/a", "keepSharedWith": ["registry.example.com:5000/a:2"]},
     ],
 )
 def test_what_is_allowed_passes(admin: Kubectl, kind: str, target: dict[str, Any]) -> None:
@@ -99,7 +101,33 @@ def test_what_is_allowed_passes(admin: Kubectl, kind: str, target: dict[str, Any
             },
             "is one of: registry.example.com:5000",
         ),
-        ({"contentForCalculatingTaskID": "x"}, "by url or imageManifestURL"),
+        *(
+            ({"image": name}, "the registry of an image is one of: registry.example.com:5000")
+            for name in (
+                "nginx:1.27",
+                "team/app",
+                "docker.io/library/nginx",
+                "registry.example.com/a:1",
+                "registry.example.com:5001/a:1",
+                "localhost/registry.example.com",
+                "evil.example/registry.example.com/a",
+                "Evil/registry.example.com",
+            )
+        ),
+        (
+            {"image": "registry.example.com:5000/a:1", "keepSharedWith": ["registry.example.com:5000/a:0", "nginx"]},
+            "the registry of an image is one of",
+        ),
+        (
+            {
+                "image": "registry.example.com:5000/a:1",
+                "keepSharedWith": ["https://evil.example/v2/a/manifests/1"],
+            },
+            "the registry of an image is one of",
+        ),
+        ({"url": f"https://data.example.com/v2/a/blobs/sha256:{'a1' * 32}"}, "could be any task"),
+        ({"url": f"https://data.example.com/?u=/v2/a/manifests/sha256:{'a1' * 32}"}, "could be any task"),
+        ({"contentForCalculatingTaskID": "x"}, "by url, image or imageManifestURL"),
     ],
 )
 def test_what_is_not_allowed_is_refused(admin: Kubectl, target: dict[str, Any], message: str) -> None:

@@ -11,7 +11,7 @@ from hack.kubectl import Kubectl
 
 pytestmark = pytest.mark.controlplane
 
-WAYS = "a target names a task in exactly one way: url, imageManifestURL, taskID or contentForCalculatingTaskID"
+WAYS = "a target names a task in exactly one way: url, image, imageManifestURL, taskID or contentForCalculatingTaskID"
 PIECE = (
     "pieceLength must be at least 4Mi and fit into 64 bits, as a quantity (16Mi) or a whole number of bytes (16777216)"
 )
@@ -44,23 +44,38 @@ def refusal(kubectl: Kubectl, body: dict[str, Any]) -> str:
         ({"imageManifestURL": "https://registry.example.com/library/nginx"}, MANIFEST_URL),
         ({"imageManifestURL": "https://registry.example.com/v2/library/nginx/blobs/sha256:0"}, MANIFEST_URL),
         ({"imageManifestURL": "https://u:p@registry.example.com/v2/nginx/manifests/1"}, MANIFEST_URL),
-        ({"imageManifestURL": IMAGE, "keepSharedWith": ["nginx:1.26"]}, MANIFEST_URL),
-        ({"url": URL, "keepSharedWith": [IMAGE]}, "keepSharedWith goes only with imageManifestURL"),
+        ({"imageManifestURL": IMAGE, "keepSharedWith": ["https://r.example.com/nginx"]}, MANIFEST_URL),
+        ({"imageManifestURL": IMAGE, "keepSharedWith": ["Nginx:1.26"]}, "its repository in lower case"),
+        ({"imageManifestURL": IMAGE, "keepSharedWith": ["nginx:"]}, "must be the name of an image"),
+        ({"image": "nginx", "imageManifestURL": IMAGE}, WAYS),
+        ({"image": "nginx", "url": URL}, WAYS),
+        ({"image": "Nginx:1.27"}, "must be in lower case"),
+        ({"image": "nginx:1.27 "}, "invalid reference format"),
+        ({"image": "nginx@sha256:abc"}, "invalid reference format"),
+        ({"image": "registry..example.com/a"}, "invalid reference format"),
+        ({"image": IMAGE}, "give the URL of a manifest as imageManifestURL"),
+        ({"image": ID}, "64 hex digits are no name"),
+        ({"image": ""}, "should be at least 1 chars long"),
+        ({"image": "nginx", "revision": "main"}, "revision goes only with url"),
+        ({"url": URL, "keepSharedWith": [IMAGE]}, "keepSharedWith goes only with image or imageManifestURL"),
         ({"url": URL, "pieceLength": "1Mi"}, PIECE),
         ({"url": URL, "pieceLength": "4194303"}, PIECE),
         ({"url": URL, "pieceLength": (4 << 20) - 1}, PIECE),
         ({"url": URL, "pieceLength": "8Ei"}, PIECE),
         ({"url": URL, "pieceLength": "-16Mi"}, PIECE),
         ({"url": URL, "pieceLength": "sixteen"}, PIECE),
-        ({"taskID": ID, "pieceLength": "16Mi"}, "pieceLength goes only with url or imageManifestURL"),
-        ({"taskID": ID, "tag": "x"}, "tag goes only with url or imageManifestURL"),
-        ({"taskID": ID, "application": "x"}, "application goes only with url or imageManifestURL"),
-        ({"taskID": ID, "filteredQueryParams": []}, "filteredQueryParams goes only with url or imageManifestURL"),
+        ({"taskID": ID, "pieceLength": "16Mi"}, "pieceLength goes only with url, image or imageManifestURL"),
+        ({"taskID": ID, "tag": "x"}, "tag goes only with url, image or imageManifestURL"),
+        ({"taskID": ID, "application": "x"}, "application goes only with url, image or imageManifestURL"),
+        (
+            {"taskID": ID, "filteredQueryParams": []},
+            "filteredQueryParams goes only with url, image or imageManifestURL",
+        ),
         ({"contentForCalculatingTaskID": "x", "revision": "y"}, "revision goes only with url"),
-        ({"url": URL, "platform": "linux/amd64"}, "platform goes only with imageManifestURL"),
-        ({"url": URL, "pullSecretRef": {"name": "x"}}, "pullSecretRef goes only with imageManifestURL"),
-        ({"url": URL, "caSecretRef": {"name": "x"}}, "caSecretRef goes only with imageManifestURL"),
-        ({"url": URL, "insecureSkipTLSVerify": True}, "insecureSkipTLSVerify goes only with imageManifestURL"),
+        ({"url": URL, "platform": "linux/amd64"}, "platform goes only with image or imageManifestURL"),
+        ({"url": URL, "pullSecretRef": {"name": "x"}}, "pullSecretRef goes only with image or imageManifestURL"),
+        ({"url": URL, "caSecretRef": {"name": "x"}}, "caSecretRef goes only with image or imageManifestURL"),
+        ({"url": URL, "insecureSkipTLSVerify": True}, "insecureSkipTLSVerify goes only with image or imageManifestURL"),
     ],
 )
 def test_bad_target_is_refused(kubectl: Kubectl, kind: str, target: dict[str, Any], message: str) -> None:

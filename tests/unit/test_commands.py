@@ -49,6 +49,21 @@ def test_flag_of_task_id(flags: list[str], printed: str) -> None:
     assert (done.exit_code, done.output) == (0, printed)
 
 
+NO_TASKS = [
+    (["--image", "nginx:1.27"], "error: targets[0]: the parts of the image nginx:1.27 can't be told without asking"),
+    (
+        ["--image", "Nginx"],
+        "error: targets[0].image: image is no name of an image: the repository's name must be in lower",
+    ),
+]
+
+
+@pytest.mark.parametrize(("flags", "printed"), NO_TASKS)
+def test_flag_of_task_id_that_cannot_be_answered_says_what_to_do(flags: list[str], printed: str) -> None:
+    done = CliRunner().invoke(main, ["task-id", *flags])
+    assert (done.exit_code, done.output.startswith(printed)) == (2, True), done.output
+
+
 # `run`, as far as the settings that the operator is started with
 
 RUN: list[tuple[list[str], dict[str, Any]]] = [
@@ -122,7 +137,7 @@ def test_help_names_every_flag(command: list[str], flag: str) -> None:
 
 def test_every_flag_has_a_case() -> None:
     run = {flag for flags, _ in RUN for flag in flags}
-    task_id = {flag for flags, _ in TASK_ID for flag in flags}
+    task_id = {flag for flags, _ in TASK_ID + NO_TASKS for flag in flags}
     cases = {"run": run, "task-id": task_id, "crds": set()}
     missing = [
         f"{name} {option}"

@@ -103,7 +103,7 @@ class ImageStatus(Model):
     target: int
     """Index into spec.targets."""
     reference: str
-    """The URL of its manifest; query values are redacted."""
+    """What named it: its name, or the URL of its manifest, whose query values are redacted."""
     digest: str
     """Of the manifest or index that the URL led to."""
     platforms: list[str] | None = None

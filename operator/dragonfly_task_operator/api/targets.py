@@ -11,23 +11,26 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from dragonfly_task_operator.api.base import Model, validations
+from dragonfly_task_operator.api.image_names import ImageName, name_rules
 from dragonfly_task_operator.api.quantity import parse_bytes
 
-WAYS = ("url", "imageManifestURL", "taskID", "contentForCalculatingTaskID")
-"""The four ways to name a task."""
+WAYS = ("url", "image", "imageManifestURL", "taskID", "contentForCalculatingTaskID")
+"""The five ways to name a task."""
+_IMAGES = ("image", "imageManifestURL")
+_DOWNLOADS = ("url", *_IMAGES)
 
 _BELONGS_TO = {
-    "pieceLength": ("url", "imageManifestURL"),
-    "tag": ("url", "imageManifestURL"),
-    "application": ("url", "imageManifestURL"),
-    "filteredQueryParams": ("url", "imageManifestURL"),
+    "pieceLength": _DOWNLOADS,
+    "tag": _DOWNLOADS,
+    "application": _DOWNLOADS,
+    "filteredQueryParams": _DOWNLOADS,
     "revision": ("url",),
-    "platform": ("imageManifestURL",),
-    "keepSharedWith": ("imageManifestURL",),
-    "ignoreUnknownParts": ("imageManifestURL",),
-    "pullSecretRef": ("imageManifestURL",),
-    "caSecretRef": ("imageManifestURL",),
-    "insecureSkipTLSVerify": ("imageManifestURL",),
+    "platform": _IMAGES,
+    "keepSharedWith": _IMAGES,
+    "ignoreUnknownParts": _IMAGES,
+    "pullSecretRef": _IMAGES,
+    "caSecretRef": _IMAGES,
+    "insecureSkipTLSVerify": _IMAGES,
 }
 
 _EXACTLY_ONE = f"a target names a task in exactly one way: {', '.join(WAYS[:-1])} or {WAYS[-1]}"
@@ -41,7 +44,8 @@ MAX_PIECE_LENGTH = (1 << 63) - 1
 
 
 def _out_of_place(field: str) -> str:
-    return f"{field} goes only with {' or '.join(_BELONGS_TO[field])}"
+    *others, last = _BELONGS_TO[field]
+    return f"{field} goes only with {' or '.join(filter(None, (', '.join(others), last)))}"
 
 
 def _piece_length(value: object) -> int:
@@ -87,8 +91,13 @@ def _matching(pattern: str, message: str) -> tuple[AfterValidator, dict[str, obj
             raise ValueError(message)
         return value
 
+    return AfterValidator(check), validations((_matches(pattern), message))
+
+
+def _matches(pattern: str) -> str:
+    """Write the CEL expression that asks for a match."""
     literal = pattern.replace("\\", "\\\\")
-    return AfterValidator(check), validations((f"self.matches('{literal}')", message))
+    return f"self.matches('{literal}')"
 
 
 def _absolute(field: str, example: str) -> tuple[AfterValidator, dict[str, object]]:
@@ -107,16 +116,45 @@ IMAGE_MANIFEST_URL = (
 )
 """Groups: the URL of the repository, the repository's name, the tag or digest, and the query."""
 
-_CHECK_IMAGE, _IMAGE_RULE = _matching(
-    IMAGE_MANIFEST_URL,
+_NO_MANIFEST_URL = (
     "must be the URL of an image's manifest, by tag or by digest and without user info, as in"
-    " https://registry.example.com/v2/library/nginx/manifests/1.27",
+    " https://registry.example.com/v2/library/nginx/manifests/1.27"
 )
-ImageManifestURL = Annotated[str, _CHECK_IMAGE]
+_CHECK_IMAGE, _IMAGE_RULE = _matching(IMAGE_MANIFEST_URL, _NO_MANIFEST_URL)
+
+
+def _image_name(name: str) -> str:
+    try:
+        ImageName.parse(name)
+    except ValueError as error:
+        raise ValueError(f"image {error}") from None
+    return name
+
+
+def _image(image: str) -> str:
+    """Take a name or the URL of a manifest. Which of both was meant is told by the scheme."""
+    if "://" not in image:
+        return _image_name(image)
+    if re.search(IMAGE_MANIFEST_URL.replace("$", r"\Z"), image) is None:
+        raise ValueError(_NO_MANIFEST_URL)
+    return image
+
+
 _CHECK_TASK_ID, _TASK_ID_RULE = _matching("^[0-9a-f]{64}$", "taskID must be 64 lowercase hex digits")
 _CHECK_PLATFORM, _PLATFORM_RULE = _matching(
     "^[a-z0-9_]+/[a-z0-9_]+(/[a-z0-9._-]+)?$",
     "platform must be os/architecture or os/architecture/variant, as in linux/amd64",
+)
+
+
+_KEEP_RULES = (
+    (f"!self.contains('://') || {_matches(IMAGE_MANIFEST_URL)}", _NO_MANIFEST_URL),
+    # With the whole grammar the API server would weigh a thousand of them too heavy: the operator looks closer.
+    (
+        "self.contains('://') || "
+        + _matches(r"^([\w.:\[\]-]+/)?[a-z0-9]+([._-]+[a-z0-9]+|/[a-z0-9]+)*(:\w[\w.-]*)?(@sha(256|512):[0-9a-f]+)?$"),
+        "must be the name of an image, its repository in lower case, as in nginx:1.27, or the URL of a manifest",
+    ),
 )
 
 
@@ -128,15 +166,21 @@ class SecretRef(Model):
 
 
 class Target(Model):
-    """One task, or the tasks of one image, named in exactly one of four ways."""
+    """One task, or the tasks of one image, named in exactly one of five ways."""
 
     url: Annotated[
         Annotated[str, _CHECK_URL] | None, Field(min_length=1, max_length=8192, json_schema_extra=_URL_RULE)
     ] = None
     """The URL that was downloaded."""
 
+    image: Annotated[
+        Annotated[str, AfterValidator(_image_name)] | None,
+        Field(min_length=1, max_length=512, json_schema_extra=validations(*name_rules("image"))),
+    ] = None
+    """An image by its name, as docker pull and a Pod take it: nginx:1.27, ghcr.io/org/app@sha256:<64 hex digits>."""
+
     image_manifest_url: Annotated[
-        ImageManifestURL | None,
+        Annotated[str, _CHECK_IMAGE] | None,
         Field(min_length=1, max_length=8192, json_schema_extra=_IMAGE_RULE),
     ] = None
     """The URL of an image's manifest, as in https://registry.example.com/v2/library/nginx/manifests/1.27."""
@@ -171,10 +215,17 @@ class Target(Model):
     """Only this platform of an image index, as in linux/amd64. Absent: every platform."""
 
     keep_shared_with: Annotated[
-        list[Annotated[ImageManifestURL, Field(min_length=1, max_length=768, json_schema_extra=_IMAGE_RULE)]] | None,
+        list[
+            Annotated[
+                Annotated[str, AfterValidator(_image)],
+                Field(min_length=1, max_length=768, json_schema_extra=validations(*_KEEP_RULES)),
+            ]
+        ]
+        | None,
         Field(max_length=10),
     ] = None
-    """Leave out what these images, given by the URLs of their manifests, also use: their blobs and manifests stay."""
+    """Leave out what these images, given by their names or the URLs of their manifests, also use: their blobs and
+    manifests stay."""
 
     ignore_unknown_parts: bool | None = None
     """Whether to delete what is known of the image where its registry lists parts that could not be looked at."""
@@ -187,6 +238,11 @@ class Target(Model):
 
     insecure_skip_tls_verify: bool | None = None
     """Whether to accept any certificate from the registry."""
+
+    @property
+    def image_reference(self) -> str | None:
+        """What names an image, in whichever way it is named."""
+        return self.image or self.image_manifest_url
 
     @model_validator(mode="after")
     def _names_one_task(self) -> Target:

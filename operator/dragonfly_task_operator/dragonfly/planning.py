@@ -43,7 +43,7 @@ class TargetResolver:
         async def read(index: int) -> None:
             images[index] = await self._images.read(targets[index], namespace=namespace, troubled=troubled)
 
-        wanted = [index for index, target in enumerate(targets) if target.image_manifest_url is not None]
+        wanted = [index for index, target in enumerate(targets) if target.image_reference is not None]
         await fan_out(wanted, read, at_once=IMAGES_AT_ONCE)
         planned: dict[str, PlannedTask] = {}
         planned_images: list[PlannedImage] = []
@@ -72,7 +72,7 @@ def _plan_image(index: int, target: Target, image: Image) -> tuple[list[PlannedT
         tasks += found
         if not part.is_manifest:
             blobs.append(frozenset(task.id for task in found))
-    reference, ignores_unknown = target.image_manifest_url or "", bool(target.ignore_unknown_parts)
+    reference, ignores_unknown = target.image_reference or "", bool(target.ignore_unknown_parts)
     return tasks, PlannedImage(index, reference, image, tuple(blobs), ignores_unknown)
 
 

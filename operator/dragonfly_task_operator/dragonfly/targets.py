@@ -14,6 +14,7 @@ from dragonfly_task_operator.dragonfly.task_ids import (
     url_candidates,
 )
 from dragonfly_task_operator.errors import ImageUnresolvable
+from dragonfly_task_operator.observability.redaction import redact_url
 
 
 def candidates(target: Target) -> tuple[Candidate, ...]:
@@ -30,8 +31,9 @@ def candidates(target: Target) -> tuple[Candidate, ...]:
     if target.url is not None:
         return (*candidates_of_url(target.url, target), *digest_candidates(target.url))
     raise ImageUnresolvable(
-        f"the ids of the image {target.image_manifest_url} can't be told without its registry: apply a TaskSearch, or"
-        " name its blobs by url"
+        f"the parts of the image {redact_url(target.image_reference or '')} can't be told without asking its registry:"
+        " apply a TaskSearch, or name each blob by url, as in https://registry.example.com/v2/NAME/blobs/sha256:<64 hex"
+        " digits>"
     )
 
 

@@ -167,7 +167,7 @@ class PlannedImage:
 
     Attributes:
         target: index into `spec.targets`.
-        reference: the URL that named it.
+        reference: the name or the URL that named it.
         blobs: for each config and layer, every id that it can have.
         ignores_unknown: whether the user lets a deletion go on over what could not be looked at.
     """

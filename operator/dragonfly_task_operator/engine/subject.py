@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dragonfly_task_operator.api.targets import Target
-from dragonfly_task_operator.observability.redaction import cut, redact
+from dragonfly_task_operator.observability.redaction import cut, redact, redact_url
 
 MAX_SUMMARY = 256
 """Characters of a line."""
@@ -20,13 +20,13 @@ def describe(targets: Sequence[Target]) -> str:
 def _name(target: Target) -> str:
     """Name a target by what it was given. A way to name targets that is added has its place here."""
     if target.url is not None:
-        name = redact(target.url)
-    elif target.image_manifest_url is not None:
-        name = image_name(target.image_manifest_url)
+        name = redact_url(target.url)
+    elif target.image_reference is not None:
+        name = image_name(target.image_reference)
     elif target.task_id is not None:
         name = f"task {target.task_id}"
     else:
-        name = f"content {target.content_for_calculating_task_id}"
+        name = f"content {redact(target.content_for_calculating_task_id or '')}"
     given = [
         f"{word} {value}"
         for word, value in (
@@ -40,7 +40,9 @@ def _name(target: Target) -> str:
     return " ".join(f"{name} ({', '.join(given)})".split() if given else name.split())
 
 
-def image_name(manifest_url: str) -> str:
-    """Give the name that people pull an image by, for the URL of its manifest."""
-    repository, _, reference = manifest_url.partition("?")[0].rpartition("/manifests/")
-    return repository.partition("://")[2].replace("/v2/", "/", 1) + ("@" if ":" in reference else ":") + reference
+def image_name(reference: str) -> str:
+    """Give the name that people pull an image by: itself, or that of the manifest that a URL leads to."""
+    if "://" not in reference:
+        return reference
+    repository, _, tag = reference.partition("?")[0].rpartition("/manifests/")
+    return repository.partition("://")[2].replace("/v2/", "/", 1) + ("@" if ":" in tag else ":") + tag

@@ -64,6 +64,19 @@ class Gate:
                 f" --registry-allowlist http://{host}:{port} to allow it"
             )
 
+    def scheme_of(self, registry: str) -> str:
+        """Give the scheme of a registry that is named by HOST[:PORT] alone: http where the allowlist names it so.
+
+        No name of an image says which it is. Docker tries both; here it is what the operator's settings say.
+        """
+        try:
+            url = URL(f"http://{registry}")
+            host, port = canonical_host(url), url.port
+        except ValueError:
+            return "https"  # refused where it is connected to
+        named = port is not None and any(entry.plain_http and _names(entry, host, port) for entry in self.allowlist)
+        return "http" if named else "https"
+
     def check_address(self, host: str, port: int, address: str) -> None:
         """Refuse an address that a host has turned out to have. Raises RegistryDenied."""
         kind = _forbidden(ip_address(address))

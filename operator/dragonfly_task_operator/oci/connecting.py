@@ -48,7 +48,7 @@ def _unreached(error: Exception, url: URL, proxy: URL | None, seconds: float | N
     registry = origin(url)
     match error:
         case aiohttp.ClientConnectorDNSError():
-            return f"the name {url.host} can't be resolved; check imageManifestURL and the cluster's DNS"
+            return f"the name {url.host} can't be resolved; check the host of the image and the cluster's DNS"
         case aiohttp.ClientConnectorError():
             return (
                 f"{registry} can't be connected to ({_reason(error)}); check that the registry runs and that the"
@@ -105,7 +105,7 @@ def _of_certificate(error: Exception, url: URL) -> ImageUnresolvable:
     what = f"the certificate of {origin(url)} is not trusted"
     if not isinstance(error, ssl.SSLCertVerificationError) or code in {_OTHER_NAME, _OTHER_ADDRESS}:
         message = (
-            f"{what}: it is for another host than {url.host}; correct the host in imageManifestURL, or have it issued"
+            f"{what}: it is for another host than {url.host}; correct the host of the image, or have it issued"
             " for this one, too"
         )
     elif code == _EXPIRED:

@@ -32,14 +32,14 @@ class RegistryImages:
         """Tell what the image of a target is made of.
 
         Args:
-            target: one with an imageManifestURL.
+            target: one that names an image.
             namespace: where its Secrets are.
             troubled: told of what holds it up.
 
         Raises:
             InvalidTarget, ImageUnresolvable, RegistryDenied, SecretNotFound.
         """
-        at = ManifestURL.parse(target.image_manifest_url or "")
+        at = ManifestURL.of(target.image_reference or "", scheme=self._gate.scheme_of)
         self._gate.check(at.url)  # before any Secret is read for it
         keyring, trust = await self._read_secrets(target, at, namespace, troubled)
         async with Transport.open(self._gate, trust, self._proxies) as transport:
@@ -49,7 +49,10 @@ class RegistryImages:
                 return await Walk(at, Repository(at, transport, keyring, troubled), wishes).image()
 
             image = await read(at, target.platform)
-            spared = [await read(ManifestURL.parse(url), None) for url in target.keep_shared_with or ()]
+            spared = [
+                await read(ManifestURL.of(each, scheme=self._gate.scheme_of), None)
+                for each in target.keep_shared_with or ()
+            ]
         kept = {part.digest for each in spared for part in each.parts}
         parts = tuple(part for part in image.parts if part.digest not in kept)
         unknown = (*image.unknown, *(part for each in spared for part in each.unknown))

@@ -42,7 +42,7 @@ class Parts:
     def add_manifest(self, digest: str, *, media_type: str, size: int, platforms: Iterable[str]) -> Part:
         """Take a manifest or index."""
         part = self.manifests.setdefault(digest, Part(media_type, size))
-        part.urls[self.at.manifest(digest)] = None
+        part.urls.update((at.manifest(digest), None) for at in self.at.everywhere)
         part.platforms.update(platforms)
         self.require_room(0)
         return part
@@ -51,7 +51,7 @@ class Parts:
         """Take a config, a layer, or any other content that refers to nothing."""
         digest = descriptor.digest
         part = self.blobs.setdefault(digest, Part(descriptor.media_type, descriptor.size))
-        part.urls[self.at.blob(digest)] = None
+        part.urls.update((at.blob(digest), None) for at in self.at.everywhere)
         part.elsewhere.update(dict.fromkeys(descriptor.urls))
         part.platforms.update(platforms)
         if is_foreign(descriptor.media_type):
@@ -67,7 +67,7 @@ class Parts:
         part = self.add_manifest(
             descriptor.digest, media_type=descriptor.media_type, size=descriptor.size, platforms=platforms
         )
-        part.urls[self.at.blob(descriptor.digest)] = None
+        part.urls.update((at.blob(descriptor.digest), None) for at in self.at.everywhere)
 
     def note(self, descriptor: Descriptor, parent: str, why: str) -> None:
         """Tell that what a descriptor of a manifest, the parent, refers to could not be looked at."""

@@ -93,6 +93,6 @@ class Repository:
             return f"{self._who(answer)} has nothing there; check the storage behind the registry"
         hint = "; some registries answer so for what is private: if it is, give pullSecretRef"
         return (
-            f"{origin(url)} has no {url.path}; check the name and the tag or digest in imageManifestURL"
+            f"{origin(url)} has no {url.path}; check the name and the tag or digest of the image"
             f"{'' if self._entrance.is_known else hint}"
         )

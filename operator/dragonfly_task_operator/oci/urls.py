@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from yarl import URL
 
+from dragonfly_task_operator.api.image_names import ImageName
 from dragonfly_task_operator.api.targets import IMAGE_MANIFEST_URL
 from dragonfly_task_operator.errors import InvalidTarget
 from dragonfly_task_operator.observability.redaction import redact_url
+from dragonfly_task_operator.oci.credentials import DOCKER_HUB
 from dragonfly_task_operator.oci.documents import read_digest
 from dragonfly_task_operator.oci.locations import as_written, canonical_host
 
@@ -25,12 +28,38 @@ class ManifestURL:
         name: of the repository, as in library/nginx.
         reference: a tag or a digest.
         query: with its question mark, or empty. Peers that pull through a mirror put `?ns=` behind each URL.
+        aliases: other URLs that peers know the repository by; it is not asked there.
     """
 
     repository: str
     name: str
     reference: str
     query: str
+    aliases: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, image: str, *, scheme: Callable[[str], str]) -> ManifestURL:
+        """Read a name, or the URL of a manifest.
+
+        Args:
+            image: which of both it is, its own scheme tells.
+            scheme: the scheme of a registry that only a name tells of, by HOST[:PORT].
+
+        Raises:
+            InvalidTarget: it is neither.
+        """
+        if "://" in image:
+            return cls.parse(image)
+        try:
+            name = ImageName.parse(image)
+        except ValueError as error:
+            raise InvalidTarget(f"{image!r} {error}") from None
+        if name.host.lower() not in DOCKER_HUB:
+            repository = f"{scheme(name.host)}://{name.host}/v2/{name.repository}"
+            return cls(repository, name.repository, name.reference, query="")
+        # Proxies know it by the host that containerd's configuration names, mostly the one that no registry is at.
+        asked, alias = (f"https://{host}/v2/{name.repository}" for host in ("registry-1.docker.io", "index.docker.io"))
+        return cls(asked, name.repository, name.reference, query="", aliases=(alias,))
 
     @classmethod
     def parse(cls, text: str) -> ManifestURL:
@@ -56,7 +85,7 @@ class ManifestURL:
             url = as_written(self.repository)
         except ValueError:
             raise InvalidTarget(
-                f"{self.repository} names no host that can be connected to; correct imageManifestURL"
+                f"{self.repository} names no host that can be connected to; correct the host of the image"
             ) from None
         if canonical_host(url) in _NO_REGISTRIES:
             raise InvalidTarget(
@@ -69,6 +98,11 @@ class ManifestURL:
     def is_by_digest(self) -> bool:
         """Whether the reference is a digest."""
         return ":" in self.reference
+
+    @property
+    def everywhere(self) -> tuple[ManifestURL, ...]:
+        """The same under each URL of the repository, the one that is asked first."""
+        return (self, *(replace(self, repository=alias, aliases=()) for alias in self.aliases))
 
     def manifest(self, reference: str) -> str:
         """Give the URL of a manifest of the same repository."""

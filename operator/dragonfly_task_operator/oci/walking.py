@@ -92,7 +92,7 @@ class Walk:
         )
         if self._at.reference != root.digest:
             # Peers may have pulled what the tag led to by the tag as well.
-            part.urls[self._at.manifest(self._at.reference)] = None
+            part.urls.update((at.manifest(at.reference), None) for at in self._at.everywhere)
         await self._descend([node])
         if self._wishes.platform is not None and not self._has_wanted:
             raise self._lacks_platform()

@@ -206,7 +206,7 @@ async def test_registry_that_is_down(registry: ScriptedRegistry, read: Reader) -
 
 async def test_name_that_cannot_be_resolved() -> None:
     with pytest.raises(
-        ImageUnresolvable, match=r"the name registry\.invalid can't be resolved; check imageManifestURL"
+        ImageUnresolvable, match=r"the name registry\.invalid can't be resolved; check the host of the image"
     ):
         await Reader()("https://registry.invalid/v2/app/manifests/1")
 
