@@ -50,6 +50,9 @@ class Objects:
     def path(self, kind: str, name: str = "") -> str:
         return f"/apis/{API_VERSION}/namespaces/default/{PLURALS[kind]}{f'/{name}' if name else ''}"
 
+    def create(self, body: dict[str, Any]) -> None:
+        self._control_plane.request("POST", self.path(body["kind"]), body)
+
     def get(self, kind: str, name: str) -> dict[str, Any]:
         return dict(self._control_plane.request("GET", self.path(kind, name)))
 

@@ -12,15 +12,9 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
-from http import HTTPStatus
 from wsgiref.types import WSGIApplication
 
-import aiohttp
-from kubernetes.aio.client import ApiClient, ApiException, Configuration, CustomObjectsApi
-
 from dragonfly_task_operator import __version__
-from dragonfly_task_operator.api.base import API_VERSION, GROUP, VERSION
-from dragonfly_task_operator.api.kinds import KINDS
 from dragonfly_task_operator.dragonfly import tls
 from dragonfly_task_operator.dragonfly.channels import ChannelPool
 from dragonfly_task_operator.dragonfly.memory import HostMemory
@@ -30,8 +24,12 @@ from dragonfly_task_operator.dragonfly.schedulers import GrpcSchedulers
 from dragonfly_task_operator.engine.run import Means
 from dragonfly_task_operator.errors import StartError
 from dragonfly_task_operator.kube import connection, watching
+from dragonfly_task_operator.kube.client import Client
+from dragonfly_task_operator.kube.connection import REQUEST_SECONDS, Line
+from dragonfly_task_operator.kube.crd_check import require_crds
 from dragonfly_task_operator.kube.events import Recorder
 from dragonfly_task_operator.kube.history import History
+from dragonfly_task_operator.kube.keyring import Keyring
 from dragonfly_task_operator.kube.lease import Lease
 from dragonfly_task_operator.kube.objects import Objects
 from dragonfly_task_operator.kube.pods import RunningPods
@@ -98,12 +96,14 @@ async def _work(settings: Settings, stop: asyncio.Event, take_signals: Callable[
     schedulers_tls = tls.by_cluster(settings.all_clusters, "schedulers")
     peers_tls = tls.by_cluster(settings.all_clusters, "peers")
     proxies = Proxies.from_environment(os.environ)
-    configuration = await connection.load(settings.kubeconfig)
+    keyring = await Keyring.open(connection.source_of(settings.kubeconfig))
     metrics, heartbeat, history = Metrics(), Heartbeat(), History()
     sights = Sights(scopes_of(settings.namespace))
     async with AsyncExitStack() as stack:
-        lease = await _lease(settings, configuration, stack)
-        client = await stack.enter_async_context(ApiClient(configuration=configuration))
+        stack.push_async_callback(keyring.aclose)
+        lease = await _lease(settings, keyring, stack)
+        line = await stack.enter_async_context(Line(keyring))
+        client = Client(line)
         recorder = Recorder(client, mandate=lease)
         pool = ChannelPool(metrics=metrics)
         stack.push_async_callback(pool.aclose)
@@ -138,7 +138,7 @@ async def _work(settings: Settings, stop: asyncio.Event, take_signals: Callable[
             clock=clock,
             parallelism=settings.parallelism,
         )
-        objects = Objects(client, metrics=metrics, history=history, mandate=lease)
+        objects = Objects(Client(line, seconds=REQUEST_SECONDS), metrics=metrics, history=history, mandate=lease)
         reconciler = Reconciler(means=means, objects=objects, recorder=recorder, metrics=metrics, history=history)
 
         def not_ready() -> str | None:
@@ -146,9 +146,13 @@ async def _work(settings: Settings, stop: asyncio.Event, take_signals: Callable[
 
         await stack.enter_async_context(_background(heartbeat.beat_forever()))
         metrics.leads_if(lambda: lease is None or lease.is_proven)
-        _serve(settings.health_bind_address, endpoints(live=[heartbeat.trouble], ready=[not_ready]), stack)
+        _serve(
+            settings.health_bind_address,
+            endpoints(live=[heartbeat.trouble], ready=[keyring.trouble, not_ready]),
+            stack,
+        )
         _serve(settings.metrics_bind_address, metrics.application(), stack)
-        required = asyncio.get_running_loop().create_task(_require_crds(client, configuration))
+        required = asyncio.get_running_loop().create_task(require_crds(line, keyring.server))
         if not await _until(stop, required):
             required.cancel()
             return
@@ -157,7 +161,7 @@ async def _work(settings: Settings, stop: asyncio.Event, take_signals: Callable[
             if not await lease.acquire(stop):
                 return
             await stack.enter_async_context(lease.kept(lost=stop))
-        watcher = Watcher(sights, reconciler, history, configuration, take_signals=take_signals)
+        watcher = Watcher(sights, reconciler, history, keyring, take_signals=take_signals)
         background = [
             watching.sweep_forever(reconciler, sights, interval=settings.sweep_interval),
             watching.look_back_forever(objects, sights, history, interval=watching.LOOK_BACK_SECONDS),
@@ -171,14 +175,19 @@ async def _work(settings: Settings, stop: asyncio.Event, take_signals: Callable[
             await _until(stop, watched)
         finally:
             watched.cancel()
-            await reconciler.aclose(may_write=lease is None or lease.is_proven)
-            await recorder.aclose()
-            if lease is not None:
-                await lease.release()
+            await _wind_up(reconciler, recorder, lease)
             await asyncio.wait({watched})
         if not watched.cancelled():
             watched.result()
     log.info("operator.stopped")
+
+
+async def _wind_up(reconciler: Reconciler, recorder: Recorder, lease: Lease | None) -> None:
+    """Write down what is known, and let another one act."""
+    await reconciler.aclose(may_write=lease is None or lease.is_proven)
+    await recorder.aclose()
+    if lease is not None:
+        await lease.release()
 
 
 def _take_signals(stop: asyncio.Event) -> None:
@@ -196,10 +205,10 @@ async def _until(stop: asyncio.Event, work: asyncio.Task[None]) -> bool:
     return work.done()
 
 
-async def _lease(settings: Settings, configuration: Configuration, stack: AsyncExitStack) -> Lease | None:
+async def _lease(settings: Settings, keyring: Keyring, stack: AsyncExitStack) -> Lease | None:
     if not settings.leader_elect:
         return None
-    client = await stack.enter_async_context(ApiClient(configuration=configuration))
+    client = Client(await stack.enter_async_context(Line(keyring)))
     identity = f"{socket.gethostname()}_{uuid.uuid4()}"
     return Lease(client, namespace=settings.lease_namespace, name=settings.leader_elect_name, identity=identity)
 
@@ -212,30 +221,6 @@ def _serve(address: tuple[str, int] | None, application: WSGIApplication, stack:
     except OSError as error:
         host, port = address
         raise StartError(f"nothing can listen at {host}:{port}: {error.strerror}; choose another address") from None
-
-
-async def _require_crds(client: ApiClient, configuration: Configuration) -> None:
-    try:
-        served = await CustomObjectsApi(client).get_api_resources(GROUP, VERSION)
-        kinds = {resource.kind for resource in served.resources}
-    except ApiException as error:
-        if error.status != HTTPStatus.NOT_FOUND:
-            raise StartError(
-                f"the API server {configuration.host} answered {error.status} {error.reason}; check the operator's"
-                " credentials and RBAC"
-            ) from None
-        kinds = set()
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise StartError(
-            f"the API server {configuration.host} can't be reached ({type(error).__name__}: {error}); check the"
-            " kubeconfig and that it runs"
-        ) from None
-    missing = [f"{kind.plural}.{GROUP}" for kind in KINDS if kind.name not in kinds]
-    if missing:
-        raise StartError(
-            f"the CRDs of {API_VERSION} are missing ({', '.join(missing)}); install them:"
-            " dragonfly-task-operator crds | kubectl apply -f -"
-        )
 
 
 def _report(task: asyncio.Task[None]) -> None:

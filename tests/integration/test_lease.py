@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from typing import Protocol
 
 import pytest
-from kubernetes.aio.client import ApiClient
 
-from dragonfly_task_operator.kube import connection
 from dragonfly_task_operator.kube.lease import LEASE_SECONDS, MANDATE_SECONDS, Lease
 from hack.controlplane.server import ControlPlane
 from hack.kubectl import Kubectl
+from tests.clients import client_to
 
 pytestmark = pytest.mark.controlplane
 
@@ -40,9 +38,7 @@ def lease_name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 async def candidate(control_plane: ControlPlane, lease_name: str) -> AsyncIterator[MakeLease]:
-    configuration = await connection.load(control_plane.admin_kubeconfig)
-    async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(ApiClient(configuration=configuration))
+    async with client_to(control_plane.admin_kubeconfig) as client:
 
         def make(identity: str, *, clock: Clock | None = None) -> Lease:
             return Lease(client, namespace="default", name=lease_name, identity=identity, clock=clock or Clock())

@@ -7,14 +7,14 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
-from kubernetes.aio.client import ApiClient
 
 from dragonfly_task_operator.errors import LookupFailed
-from dragonfly_task_operator.kube import connection, pods
+from dragonfly_task_operator.kube import pods
 from dragonfly_task_operator.kube.pods import RunningPods
 from dragonfly_task_operator.settings import PodSelector
 from hack.controlplane.server import ControlPlane
 from hack.kubectl import Kubectl
+from tests.clients import client_to
 
 pytestmark = pytest.mark.controlplane
 
@@ -24,8 +24,7 @@ SELECTOR = PodSelector(namespace=NAMESPACE, label_selector="app=dfdaemon")
 
 @pytest.fixture
 async def running(control_plane: ControlPlane) -> AsyncIterator[RunningPods]:
-    configuration = await connection.load(control_plane.admin_kubeconfig)
-    async with ApiClient(configuration=configuration) as client:
+    async with client_to(control_plane.admin_kubeconfig) as client:
         yield RunningPods(client)
 
 
@@ -87,5 +86,5 @@ async def test_pods_of_several_pages_are_all_listed(
 
 
 async def test_selector_that_is_none_is_refused_in_a_line(running: RunningPods) -> None:
-    with pytest.raises(LookupFailed, match=r"pods running-pods/a=b=c: the API server answered 400 Bad Request"):
+    with pytest.raises(LookupFailed, match=r"pods running-pods/a=b=c: the API server answered 400: found '='"):
         await running.pods(PodSelector(namespace=NAMESPACE, label_selector="a=b=c"))

@@ -41,9 +41,10 @@ def test_missing_crds_end_it_with_what_to_do(bare: ControlPlane) -> None:
 
 
 def test_refused_credentials_end_it_with_a_line(bare: ControlPlane) -> None:
-    code, (line,) = run(bare.kubeconfig("a-token-that-nobody-gave"))
+    code, lines = run(bare.kubeconfig("a-token-that-nobody-gave"))
 
-    assert (code, "answered 401" in line) == (1, True)
+    assert (code, lines[-1].startswith("error: "), "answered 401" in lines[-1]) == (1, True, True)
+    assert "Traceback" not in "\n".join(lines)
 
 
 def test_api_server_that_does_not_listen_ends_it_with_a_line(bare: ControlPlane, tmp_path: Path) -> None:

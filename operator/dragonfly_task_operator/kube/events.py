@@ -8,13 +8,13 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
-import aiohttp
 from kubernetes.aio.client import ApiClient, ApiException, CoreV1Api
 
 from dragonfly_task_operator.api.base import API_VERSION
 from dragonfly_task_operator.api.conditions import Reason
 from dragonfly_task_operator.engine.ports import Mandate
 from dragonfly_task_operator.engine.verdict import Verdict
+from dragonfly_task_operator.kube.looking_up import NO_ANSWER
 from dragonfly_task_operator.kube.objects import Ref
 from dragonfly_task_operator.observability.logs import fields
 from dragonfly_task_operator.observability.redaction import cut
@@ -85,7 +85,7 @@ class Recorder:
                 await self._mandate.proven()
             try:
                 await self._api.create_namespaced_event(ref.namespace, body)  # type: ignore[arg-type]
-            except (ApiException, aiohttp.ClientError, TimeoutError, OSError) as error:
+            except (ApiException, *NO_ANSWER) as error:
                 log.warning(
                     "event.lost", extra=fields(object=ref, uid=ref.uid, reason=note.reason, error=str(error)[:200])
                 )

@@ -18,10 +18,11 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
-import aiohttp
 from kubernetes.aio.client import ApiClient, ApiException, CoordinationV1Api, V1Lease
 
 from dragonfly_task_operator.errors import LeaseLost
+from dragonfly_task_operator.kube.answers import is_no_more, message_of
+from dragonfly_task_operator.kube.looking_up import NO_ANSWER, unreachable
 from dragonfly_task_operator.observability.logs import fields
 
 log = logging.getLogger(__name__)
@@ -187,7 +188,7 @@ class Lease:
         try:
             lease = await self._api.read_namespaced_lease(self._name, self._namespace)
         except ApiException as error:
-            if error.status == HTTPStatus.NOT_FOUND:
+            if is_no_more(error, name=self._name, plural="leases", group="coordination.k8s.io"):
                 return None
             raise
         return self._see(lease)
@@ -219,9 +220,9 @@ class Lease:
         except ApiException as error:
             if error.status == HTTPStatus.CONFLICT:
                 return
-            trouble = f"the API server answered {error.status} {error.reason}"
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            trouble = f"the API server can't be reached ({type(error).__name__}: {error})"
+            trouble = f"the API server answered {error.status}: {message_of(error)}"
+        except NO_ANSWER as error:
+            trouble = unreachable(error)
         else:
             return
         if trouble != self._trouble:

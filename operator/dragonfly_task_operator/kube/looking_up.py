@@ -1,4 +1,4 @@
-"""What goes wrong with a question to the API server about where something is, mapped once."""
+"""What goes wrong with a request to the API server, mapped once."""
 
 from __future__ import annotations
 
@@ -9,6 +9,16 @@ import aiohttp
 from kubernetes.aio.client import ApiException
 
 from dragonfly_task_operator.errors import LookupFailed
+from dragonfly_task_operator.kube.answers import message_of
+
+NO_ANSWER = (aiohttp.ClientError, TimeoutError, OSError)
+"""What is raised when the API server can't be reached."""
+
+
+def unreachable(error: BaseException) -> str:
+    """Say for a person that the API server can't be reached, and why."""
+    why = str(error) or type(error).__name__
+    return f"the API server can't be reached: {why}"
 
 
 @contextmanager
@@ -17,6 +27,6 @@ def looking_up(what: str) -> Iterator[None]:
     try:
         yield
     except ApiException as error:
-        raise LookupFailed(f"{what}: the API server answered {error.status} {error.reason}") from None
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise LookupFailed(f"{what}: {type(error).__name__}: {error}") from None
+        raise LookupFailed(f"{what}: the API server answered {error.status}: {message_of(error)}") from None
+    except NO_ANSWER as error:
+        raise LookupFailed(f"{what}: {unreachable(error)}") from None

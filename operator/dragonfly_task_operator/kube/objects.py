@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
-import aiohttp
 from kubernetes.aio.client import ApiClient, ApiException, CustomObjectsApi, V1DeleteOptions, V1Preconditions
 
 from dragonfly_task_operator.api.base import GROUP, VERSION
@@ -19,7 +16,10 @@ from dragonfly_task_operator.api.record import Record
 from dragonfly_task_operator.api.specs import Spec
 from dragonfly_task_operator.engine.ports import Mandate
 from dragonfly_task_operator.errors import OperatorError
+from dragonfly_task_operator.kube.answers import is_no_more, message_of
+from dragonfly_task_operator.kube.connection import Busy
 from dragonfly_task_operator.kube.history import Age, History, number
+from dragonfly_task_operator.kube.looking_up import NO_ANSWER, unreachable
 from dragonfly_task_operator.observability.metrics import Metrics
 
 Body = Mapping[str, Any]
@@ -27,12 +27,18 @@ Body = Mapping[str, Any]
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _PAGE = 500
 
-REQUEST_SECONDS = 30.0
-"""For one request: a server that has taken it and is silent must not hold a worker up for longer."""
-
 
 class ApiUnavailable(OperatorError):
-    """The API server can't be reached, or can't serve just now. Try again later."""
+    """The API server can't be reached, or can't serve just now. Try again later.
+
+    Args:
+        message: for a person.
+        retry_after: seconds that the API server asks to be left alone for.
+    """
+
+    def __init__(self, message: str, *, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class WriteRefused(Exception):
@@ -112,11 +118,10 @@ class Objects:
 
     async def get(self, ref: Ref) -> Snapshot:
         """Read an object anew. Raises ObjectGone, ApiUnavailable."""
-        era = self._history.era
-        body = await self._guarded(
-            self._api.get_namespaced_custom_object(GROUP, VERSION, ref.namespace, ref.kind.plural, ref.name)
-        )
-        return _same_object(ref, body, era)
+        try:
+            return await self._look(ref)
+        except _NotFound:
+            return await self._look_again(ref)
 
     async def write_status(self, snapshot: Snapshot, render: Callable[[Snapshot], Body]) -> Snapshot:
         """Write a whole status, whatever else is written at the same time.
@@ -157,6 +162,10 @@ class Objects:
             except _Conflict:
                 self._metrics.status_write_ended("conflict")
                 snapshot = await self._read_again(snapshot)
+            except _NotFound as error:
+                self._metrics.status_write_ended("failed")
+                await self._look_again(ref)
+                raise ApiUnavailable(f"the API server can't find {ref} to write it, and finds it: {error}") from None
             except OperatorError:
                 self._metrics.status_write_ended("failed")
                 raise
@@ -191,6 +200,8 @@ class Objects:
             )
         except _Conflict:
             return
+        except _NotFound:
+            await self._look_again(ref)
 
     async def uids(self, kind: Kind, namespace: str | None) -> AsyncIterator[str]:
         """List the uids of a kind's objects, in pages, without their bodies. Raises ApiUnavailable."""
@@ -215,19 +226,36 @@ class Objects:
             )
         return await self._guarded(self._api.list_cluster_custom_object(GROUP, VERSION, kind.plural, **how))
 
+    async def _look(self, ref: Ref) -> Snapshot:
+        era = self._history.era
+        body = await self._guarded(
+            self._api.get_namespaced_custom_object(GROUP, VERSION, ref.namespace, ref.kind.plural, ref.name)
+        )
+        return _same_object(ref, body, era)
+
+    async def _look_again(self, ref: Ref) -> Snapshot:
+        """Look for an object that was not found: one 404 proves nothing. Raises ObjectGone, ApiUnavailable."""
+        try:
+            return await self._look(ref)
+        except _NotFound as error:
+            if not is_no_more(error.answer, name=ref.name, plural=ref.kind.plural, group=GROUP):
+                raise ApiUnavailable(f"the API server was asked for {ref} and can't find another: {error}") from None
+            raise ObjectGone("the object is gone") from None
+
     async def _prove(self) -> None:
         if self._mandate is not None:
             await self._mandate.proven()
 
     @staticmethod
-    async def _guarded(request: Any) -> Any:
+    async def _guarded(request: Awaitable[Any]) -> Any:
         try:
-            async with asyncio.timeout(REQUEST_SECONDS):
-                return await request
+            return await request
         except ApiException as error:
             raise _mapped(error) from None
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise ApiUnavailable(f"the API server can't be reached: {type(error).__name__}: {error}") from None
+        except Busy as error:
+            raise ApiUnavailable(unreachable(error), retry_after=error.retry_after) from None
+        except NO_ANSWER as error:
+            raise ApiUnavailable(unreachable(error)) from None
 
 
 _METADATA_HEADERS = {"Accept": _METADATA_ONLY}
@@ -237,25 +265,25 @@ class _Conflict(OperatorError):
     """Somebody has written the object since it was read."""
 
 
+class _NotFound(ApiUnavailable):
+    """The API server says that there is no such thing; `answer` tells which. By itself it is not to be believed."""
+
+    def __init__(self, answer: ApiException) -> None:
+        super().__init__(f"the API server answered 404: {message_of(answer)}")
+        self.answer = answer
+
+
 _REFUSALS = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY})
 
 
 def _mapped(error: ApiException) -> Exception:
     if error.status == HTTPStatus.NOT_FOUND:
-        return ObjectGone("the object is gone")
+        return _NotFound(error)
     if error.status == HTTPStatus.CONFLICT:
         return _Conflict("the object has changed")
     if error.status in _REFUSALS:
         return WriteRefused(f"the API server answered {error.status}: {message_of(error)}")
     return ApiUnavailable(f"the API server answered {error.status}: {message_of(error)}")
-
-
-def message_of(error: ApiException) -> str:
-    """Give the API server's own words."""
-    try:
-        return str(json.loads(error.body or "{}").get("message") or error.reason)
-    except (ValueError, AttributeError):
-        return str(error.reason)
 
 
 def _merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:

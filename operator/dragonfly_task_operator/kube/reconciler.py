@@ -52,6 +52,9 @@ log = logging.getLogger(__name__)
 RETRY_SECONDS = 2.0
 """After the API server could not be reached."""
 
+MAX_RETRY_SECONDS = 60.0
+"""However long the API server asks to be left alone."""
+
 CHECKPOINT_SECONDS = 1.5
 """For writing what is known when the operator stops."""
 
@@ -236,7 +239,7 @@ class Reconciler:
                     continue
                 except ApiUnavailable as error:
                     log.warning("object.delayed", extra=fields(object=entry.ref, error=str(error)[:300]))
-                    await _wait(entry.changed, RETRY_SECONDS)
+                    await _wait(entry.changed, max(RETRY_SECONDS, min(error.retry_after, MAX_RETRY_SECONDS)))
                     continue
                 if entry.changed.is_set() or (until is not None and until <= self._means.clock.now()):
                     continue

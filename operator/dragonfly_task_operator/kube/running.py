@@ -32,7 +32,8 @@ log = logging.getLogger(__name__)
 FIRST_STATUS = 0.5
 STATUS_INTERVAL = 1.0
 MAX_API_BACKOFF = 5.0
-"""Seconds."""
+MAX_RETRY_AFTER = 60.0
+"""Seconds; the last: however long the API server asks to be left alone."""
 
 MAX_TASKS_LOGGED = 10
 
@@ -185,7 +186,7 @@ class Running:
                 await write()
             except ApiUnavailable as error:
                 log.warning("status.delayed", extra=self._named(error=str(error)[:300]))
-                await asyncio.sleep(backoff)
+                await asyncio.sleep(max(backoff, min(error.retry_after, MAX_RETRY_AFTER)))
                 backoff = min(backoff * 2, MAX_API_BACKOFF)
             else:
                 return

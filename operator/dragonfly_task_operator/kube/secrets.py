@@ -7,11 +7,11 @@ import re
 from collections.abc import Mapping
 from http import HTTPStatus
 
-import aiohttp
 from kubernetes.aio.client import ApiClient, ApiException, CoreV1Api
 
 from dragonfly_task_operator.errors import ImageUnresolvable, SecretNotFound
-from dragonfly_task_operator.kube.objects import message_of
+from dragonfly_task_operator.kube.answers import is_no_more, message_of
+from dragonfly_task_operator.kube.looking_up import NO_ANSWER, unreachable
 
 ROLE = "dragonfly-task-operator-registry-secrets"
 
@@ -36,18 +36,16 @@ class NamespacedSecrets:
             secret = await self._api.read_namespaced_secret(name, namespace)
         except ApiException as error:
             raise _mapped(error, namespace, name) from None
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except NO_ANSWER as error:
             raise ImageUnresolvable(
-                f"the Secret {namespace}/{name} can't be read: the API server can't be reached"
-                f" ({type(error).__name__})",
-                retry_after=0,
+                f"the Secret {namespace}/{name} can't be read: {unreachable(error)}", retry_after=0
             ) from None
         return {key: base64.b64decode(value) for key, value in (secret.data or {}).items()}
 
 
 def _mapped(error: ApiException, namespace: str, name: str) -> SecretNotFound | ImageUnresolvable:
     match error.status:
-        case HTTPStatus.NOT_FOUND:
+        case HTTPStatus.NOT_FOUND if is_no_more(error, name=name, plural="secrets"):
             return SecretNotFound(f"there is no Secret {namespace}/{name}; create it, or correct the reference to it")
         case HTTPStatus.FORBIDDEN:
             return SecretNotFound(
@@ -56,7 +54,8 @@ def _mapped(error: ApiException, namespace: str, name: str) -> SecretNotFound | 
             )
         case status:
             return ImageUnresolvable(
-                f"the Secret {namespace}/{name} can't be read: the API server answered {status}", retry_after=0
+                f"the Secret {namespace}/{name} can't be read: the API server answered {status}: {message_of(error)}",
+                retry_after=0,
             )
 
 

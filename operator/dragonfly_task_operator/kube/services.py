@@ -24,7 +24,7 @@ class EndpointSlices:
             )
         return [
             (address, port.port)
-            for slice_ in slices.items
+            for slice_ in slices.items or ()
             for port in slice_.ports or ()
             if port.port is not None and service.port in (port.name, port.port)
             for endpoint in slice_.endpoints or ()

@@ -8,10 +8,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from kubernetes.aio.client import Configuration
+import kopf
 
-from dragonfly_task_operator.kube.connection import for_kopf
+from dragonfly_task_operator.kube import kopf_session
+from dragonfly_task_operator.kube.connection import Line
 from dragonfly_task_operator.kube.history import History
+from dragonfly_task_operator.kube.keyring import Keyring
 from dragonfly_task_operator.kube.objects import ApiUnavailable, Objects
 from dragonfly_task_operator.kube.reconciler import Reconciler
 from dragonfly_task_operator.kube.watch.bringing import bring
@@ -30,7 +32,7 @@ class Watcher:
         sights: told of what is seen on the wire.
         reconciler: the queue.
         history: which way versions go.
-        configuration: how to reach the API server.
+        keyring: what opens the API server.
         take_signals: installs the process's own signal handlers, which Kopf replaces.
     """
 
@@ -39,12 +41,13 @@ class Watcher:
         sights: Sights,
         reconciler: Reconciler,
         history: History,
-        configuration: Configuration,
+        keyring: Keyring,
         *,
         take_signals: Callable[[], None],
     ) -> None:
         self._reconciler, self._history, self._take_signals = reconciler, history, take_signals
-        self._log_in = partial(for_kopf, configuration, pacing(sights), response_class(sights, reconciler))
+        trace, responses = pacing(sights), response_class(sights, reconciler)
+        self._line = partial(Line, keyring, limit=0, trace=trace, response_class=responses)
 
     async def bring(self, scope: Scope) -> None:
         """Have Kopf bring events of a scope until it fails, or this is cancelled. Raises whatever ended it."""
@@ -59,6 +62,9 @@ class Watcher:
                 self._reconciler.observe(scope.kind, event["object"])
 
         await bring(scope, login=self._log_in, take=take, take_signals=self._take_signals)
+
+    def _log_in(self) -> kopf.AiohttpSession:
+        return kopf_session.session(self._line())
 
 
 async def sweep_forever(reconciler: Reconciler, sights: Sights, *, interval: float) -> None:

@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 from aiohttp import web
-from kubernetes.aio.client import ApiClient, Configuration
 
 from dragonfly_task_operator.errors import ImageUnresolvable, SecretNotFound
 from dragonfly_task_operator.kube.secrets import NamespacedSecrets
+from tests.apiserver_proxy import HTML, status
+from tests.clients import client_to
 from tests.registry.scripted import ScriptedRegistry
 
 SERVICE_ACCOUNT = "system:serviceaccount:dragonfly:operator"
@@ -24,32 +25,35 @@ async def server() -> AsyncIterator[ScriptedRegistry]:
 
 @pytest.fixture
 async def secrets(server: ScriptedRegistry) -> AsyncIterator[NamespacedSecrets]:
-    async with ApiClient(configuration=Configuration(host=server.origin)) as client:
+    async with client_to(server.origin) as client:
         yield NamespacedSecrets(client)
 
 
-def answers(server: ScriptedRegistry, status: int, **body: object) -> None:
+SECRET = {"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "regcred", "namespace": "team"}}
+
+
+def answers(server: ScriptedRegistry, code: int, body: object) -> None:
     async def intercept(request: web.Request) -> web.Response:
-        return web.json_response(body, status=status)
+        return web.Response(body=body, status=code) if isinstance(body, bytes) else web.json_response(body, status=code)
 
     server.intercept = intercept
 
 
 async def test_data_is_decoded(server: ScriptedRegistry, secrets: NamespacedSecrets) -> None:
-    answers(server, 200, data={"password": base64.b64encode(b"s3cret\xff").decode()})
+    answers(server, 200, SECRET | {"data": {"password": base64.b64encode(b"s3cret\xff").decode()}})
 
     assert await secrets.read("team", "regcred") == {"password": b"s3cret\xff"}
-    assert server.asked == [("/api/v1/namespaces/team/secrets/regcred", None)]
+    assert server.asked == [("/api/v1/namespaces/team/secrets/regcred", "Bearer known")]
 
 
 async def test_secret_without_data_is_empty(server: ScriptedRegistry, secrets: NamespacedSecrets) -> None:
-    answers(server, 200)
+    answers(server, 200, SECRET)
 
     assert await secrets.read("team", "regcred") == {}
 
 
 async def test_secret_that_is_missing_is_told(server: ScriptedRegistry, secrets: NamespacedSecrets) -> None:
-    answers(server, 404, message='secrets "regcred" not found')
+    answers(server, 404, status(404, "NotFound", 'secrets "regcred" not found', name="regcred", kind="secrets"))
 
     with pytest.raises(SecretNotFound, match="there is no Secret team/regcred; create it"):
         await secrets.read("team", "regcred")
@@ -62,7 +66,8 @@ async def test_secret_that_is_missing_is_told(server: ScriptedRegistry, secrets:
 async def test_right_that_is_missing_is_told_with_the_commands_that_grant_it_to_whom_was_refused(
     server: ScriptedRegistry, secrets: NamespacedSecrets, user: str, subject: str
 ) -> None:
-    answers(server, 403, message=f'secrets "regcred" is forbidden: User "{user}" cannot get resource "secrets"')
+    message = f'secrets "regcred" is forbidden: User "{user}" cannot get resource "secrets"'
+    answers(server, 403, status(403, "Forbidden", message))
 
     with pytest.raises(SecretNotFound) as caught:
         await secrets.read("team", "regcred")
@@ -76,9 +81,32 @@ async def test_right_that_is_missing_is_told_with_the_commands_that_grant_it_to_
 
 
 async def test_api_server_that_has_trouble_is_asked_again(server: ScriptedRegistry, secrets: NamespacedSecrets) -> None:
-    answers(server, 500, message="etcd is on fire")
+    answers(server, 500, status(500, "InternalError", "etcd is on fire"))
 
     with pytest.raises(ImageUnresolvable, match="the API server answered 500") as caught:
+        await secrets.read("team", "regcred")
+    assert caught.value.retry_after == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "body"),
+    [
+        (404, HTML),
+        (404, b"404 page not found\n"),
+        (404, status(404, "NotFound", 'services "gateway" not found', name="gateway", kind="services")),
+        (403, HTML),
+        (200, HTML),
+        (200, {"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "another"}}),
+        (200, {"data": {}}),
+        (200, b""),
+    ],
+)
+async def test_answer_of_another_than_the_api_server_says_nothing_of_the_secret(
+    server: ScriptedRegistry, secrets: NamespacedSecrets, code: int, body: object
+) -> None:
+    answers(server, code, body)
+
+    with pytest.raises(ImageUnresolvable, match="the Secret team/regcred can't be read") as caught:
         await secrets.read("team", "regcred")
     assert caught.value.retry_after == 0
 

@@ -100,7 +100,7 @@ def _settings() -> kopf.OperatorSettings:
     settings.watching.client_timeout = LATE_SECONDS
     settings.watching.connect_timeout = 5
     settings.watching.chunk_size = PAGE
-    settings.networking.request_timeout = 60
+    settings.networking.request_timeout = 30
     settings.networking.error_backoffs = (1,)  # then it fails, and is started over
     settings.queueing.idle_timeout = 0.05  # a worker keeps the last body that it has seen
     settings.queueing.exit_timeout = 0.5

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 import aiohttp
 
+from dragonfly_task_operator.kube.connection import Answer
 from dragonfly_task_operator.kube.watch.documents import MalformedDocument, read_list
 from dragonfly_task_operator.kube.watch.scopes import Scope
 from dragonfly_task_operator.kube.watch.sights import Sight, Sights
@@ -47,7 +48,7 @@ class Observer(Protocol):
         """Take note of a resourceVersion that a watch has come to."""
 
 
-def response_class(sights: Sights, observer: Observer) -> type[aiohttp.ClientResponse]:
+def response_class(sights: Sights, observer: Observer) -> type[Answer]:
     """Make the class of a session's responses."""
 
     class Response(_Response):
@@ -82,7 +83,7 @@ def pacing(sights: Sights) -> aiohttp.TraceConfig:
     return trace
 
 
-class _Response(aiohttp.ClientResponse):
+class _Response(Answer):
     sights: Sights
     observer: Observer
 

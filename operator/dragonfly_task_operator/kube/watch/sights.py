@@ -144,8 +144,8 @@ class Sights:
         self._by_path = {sight.scope.path: sight for sight in self.all}
 
     def of(self, path: str) -> Sight | None:
-        """Find a scope by the path of a request."""
-        return self._by_path.get(path)
+        """Find a scope by the path of a request; what a kubeconfig's server has before it is left out."""
+        return self._by_path.get(path[max(path.rfind("/apis/"), 0) :])
 
     def complaints(self) -> str | None:
         """Say a line for each scope that is not watched."""

@@ -1,0 +1,313 @@
+"""Kubeconfig files, read as kubectl reads them; what it does is said in tests/unit/kube/test_kubeconfig.py.
+
+Own code and not the loader of the `kubernetes` package: docs/adr/0007-talking-to-the-api-server.md says why. What is
+not supported is refused in a line: an operator that leaves out what it does not know acts with other rights than those
+that it was given.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote, urlsplit
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from dragonfly_task_operator.errors import SettingsError
+from dragonfly_task_operator.kube import exec_plugin, proxies
+from dragonfly_task_operator.kube.credentials import Credentials, Trust
+from dragonfly_task_operator.kube.exec_plugin import ExecConfig
+
+FRESH_SECONDS = 60.0
+"""After which a token file is read again, as client-go does."""
+
+
+class _Part(BaseModel):
+    """A part of a kubeconfig: what kubectl does not heed is left alone here, too."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class _Extension(_Part):
+    name: str
+    extension: Any = None
+
+
+class _Cluster(_Part):
+    server: str | None = None
+    ca_file: str | None = Field(default=None, alias="certificate-authority")
+    ca_data: str | None = Field(default=None, alias="certificate-authority-data")
+    is_insecure: bool | None = Field(default=None, alias="insecure-skip-tls-verify")
+    tls_server_name: str | None = Field(default=None, alias="tls-server-name")
+    proxy_url: str | None = Field(default=None, alias="proxy-url")
+    extensions: tuple[_Extension, ...] | None = None
+
+
+class _User(_Part):
+    token: str | None = Field(default=None, repr=False)
+    token_file: str | None = Field(default=None, alias="tokenFile")
+    username: str | None = None
+    password: str | None = Field(default=None, repr=False)
+    cert_file: str | None = Field(default=None, alias="client-certificate")
+    cert_data: str | None = Field(default=None, alias="client-certificate-data")
+    key_file: str | None = Field(default=None, alias="client-key")
+    key_data: str | None = Field(default=None, alias="client-key-data", repr=False)
+    as_user: str | None = Field(default=None, alias="as")
+    as_uid: str | None = Field(default=None, alias="as-uid")
+    as_groups: tuple[str, ...] | None = Field(default=None, alias="as-groups")
+    as_extra: dict[str, tuple[str, ...]] | None = Field(default=None, alias="as-user-extra")
+    exec: ExecConfig | None = None
+    auth_provider: dict[str, Any] | None = Field(default=None, alias="auth-provider", repr=False)
+
+
+class _Context(_Part):
+    cluster: str | None = None
+    user: str | None = None
+
+
+class _NamedCluster(_Part):
+    name: str
+    entry: _Cluster = Field(alias="cluster")
+
+
+class _NamedUser(_Part):
+    name: str
+    entry: _User = Field(alias="user")
+
+
+class _NamedContext(_Part):
+    name: str
+    entry: _Context = Field(alias="context")
+
+
+class _File(_Part):
+    current_context: str | None = Field(default=None, alias="current-context")
+    clusters: tuple[_NamedCluster, ...] | None = None
+    users: tuple[_NamedUser, ...] | None = None
+    contexts: tuple[_NamedContext, ...] | None = None
+
+
+_Entry = TypeVar("_Entry", _Cluster, _User, _Context)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found(Generic[_Entry]):
+    """An entry, and the folder that its paths are relative to."""
+
+    entry: _Entry
+    folder: Path
+
+
+class Kubeconfig:
+    """`credentials.Source` by the current context of one file or several.
+
+    Args:
+        paths: the first that has an entry counts. With several, some need not exist.
+        environment: variables that name proxies.
+    """
+
+    def __init__(self, paths: Sequence[Path], *, environment: Mapping[str, str] = os.environ) -> None:
+        self._paths, self._environment = tuple(paths), environment
+
+    def __str__(self) -> str:
+        return f"the kubeconfig {os.pathsep.join(map(str, self._paths))}"
+
+    async def read(self) -> Credentials:
+        """Read all anew: files, and what they name; run the plugin. Raises SettingsError."""
+        try:
+            return await self._read()
+        except SettingsError as error:
+            raise SettingsError(f"{self} can't be used: {error}") from None
+
+    async def _read(self) -> Credentials:
+        files = [(path.absolute().parent, _parse(path)) for path in self._paths if path.is_file()]
+        if not files:
+            raise SettingsError("there is no such file; give --kubeconfig FILE, or run it in a pod")
+        name = next((file.current_context for _, file in files if file.current_context), None)
+        if name is None:
+            raise SettingsError("it names no current-context")
+        context = _find("context", name, ((folder, file.contexts) for folder, file in files)).entry
+        if not context.cluster:
+            raise SettingsError(f'the context "{name}" names no cluster')
+        cluster = _find("cluster", context.cluster, ((folder, file.clusters) for folder, file in files))
+        if context.user:
+            user = _find("user", context.user, ((folder, file.users) for folder, file in files))
+        else:
+            user = _Found(_User(), cluster.folder)
+        return await _credentials(cluster, user, self._environment)
+
+
+def _parse(path: Path) -> _File:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return _File.model_validate({} if content is None else content)
+    except OSError as error:
+        raise SettingsError(f"{path} can't be read: {error.strerror}") from None
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise SettingsError(f"{path} is no kubeconfig: {f'{where}: ' if where else ''}{first['msg']}") from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise SettingsError(f"{path} is no YAML: {' '.join(str(error).split())}") from None
+
+
+def _find(what: str, name: str, lists: Iterable[tuple[Path, Sequence[Any] | None]]) -> _Found[Any]:
+    for folder, named in lists:
+        entries = [each.entry for each in named or () if each.name == name]
+        if len(entries) > 1:
+            raise SettingsError(f'it has several entries for the {what} "{name}"')
+        if entries:
+            return _Found(entries[0], folder)
+    raise SettingsError(f'it has no entry for the {what} "{name}" that its current context leads to')
+
+
+async def _credentials(cluster: _Found[_Cluster], user: _Found[_User], environment: Mapping[str, str]) -> Credentials:
+    _refuse_contradictions(cluster.entry, user.entry)
+    trust = Trust(
+        ca=_pem("certificate-authority", cluster.entry.ca_file, cluster.entry.ca_data, cluster.folder),
+        is_checked=not cluster.entry.is_insecure,
+        certificate=_pem("client-certificate", user.entry.cert_file, user.entry.cert_data, user.folder),
+        key=_pem("client-key", user.entry.key_file, user.entry.key_data, user.folder),
+        server_name=cluster.entry.tls_server_name or None,
+    )
+    token, good_for = _token(user)
+    if user.entry.exec is not None and token is None:
+        given = await exec_plugin.run(user.entry.exec, user.folder, _told_to_plugins(cluster.entry, trust))
+        token, good_for = given.token, given.good_for
+        if given.certificate is not None:
+            trust = replace(trust, certificate=given.certificate, key=given.key)
+    server = _server(cluster.entry, trust)
+    return Credentials(
+        server=server,
+        trust=trust,
+        headers=(*_authorization(token, user.entry), *_impersonation(user.entry)),
+        proxy=_proxy(cluster.entry.proxy_url, server, environment),
+        good_for=good_for,
+    )
+
+
+def _refuse_contradictions(cluster: _Cluster, user: _User) -> None:
+    """Refuse what kubectl refuses, and what this operator does not know."""
+    refused = {
+        "auth-provider is not supported; use an exec plugin": user.auth_provider is not None,
+        "as-uid, as-groups and as-user-extra need `as`": not user.as_user
+        and bool(user.as_uid or user.as_groups or user.as_extra),
+        "it has a token and a username: only one way to log in may be given": bool(user.token or user.token_file)
+        and bool(user.username),
+        "insecure-skip-tls-verify and a certificate-authority exclude each other": bool(cluster.is_insecure)
+        and bool(cluster.ca_file or cluster.ca_data),
+        "certificate-authority and certificate-authority-data exclude each other": bool(cluster.ca_file)
+        and bool(cluster.ca_data),
+        "client-certificate and client-certificate-data exclude each other": bool(user.cert_file)
+        and bool(user.cert_data),
+        "client-key and client-key-data exclude each other": bool(user.key_file) and bool(user.key_data),
+        "a client certificate needs its key, and a key its certificate": bool(user.cert_file or user.cert_data)
+        != bool(user.key_file or user.key_data),
+    }
+    for message, is_so in refused.items():
+        if is_so:
+            raise SettingsError(message)
+
+
+def _pem(what: str, file: str | None, data: str | None, folder: Path) -> str | None:
+    if data:
+        try:
+            return base64.b64decode("".join(data.split()), validate=True).decode()
+        except (binascii.Error, ValueError):
+            raise SettingsError(f"{what}-data is no base64 of a PEM file") from None
+    return _content(what, folder / file) if file else None
+
+
+def _content(what: str, path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"the {what} {path} can't be read: {error.strerror}") from None
+    except ValueError:
+        raise SettingsError(f"the {what} {path} is no text") from None
+
+
+def _token(user: _Found[_User]) -> tuple[str | None, float | None]:
+    """Give the token and how long it is good for: a token file goes before a token while it can be read."""
+    token = user.entry.token or None
+    if not user.entry.token_file:
+        return token, None
+    path = user.folder / user.entry.token_file
+    try:
+        read = _content("tokenFile", path).strip()
+    except SettingsError:
+        if token is None:
+            raise
+        read = ""
+    if not read and token is None:
+        raise SettingsError(f"the tokenFile {path} is empty")
+    return read or token, FRESH_SECONDS
+
+
+def _authorization(token: str | None, user: _User) -> Iterable[tuple[str, str]]:
+    if token is not None:
+        yield _header("Authorization", f"Bearer {token}")
+    elif user.username or user.password:
+        pair = f"{user.username or ''}:{user.password or ''}".encode()
+        yield "Authorization", f"Basic {base64.b64encode(pair).decode()}"
+
+
+def _impersonation(user: _User) -> Iterable[tuple[str, str]]:
+    """Name whom the API server is to take the operator for: it then has that one's rights, and none of its own."""
+    if user.as_user:
+        yield _header("Impersonate-User", user.as_user)
+    if user.as_uid:
+        yield _header("Impersonate-Uid", user.as_uid)
+    for group in user.as_groups or ():
+        yield _header("Impersonate-Group", group)
+    for key, values in (user.as_extra or {}).items():
+        for value in values:
+            yield _header(f"Impersonate-Extra-{quote(key, safe='').lower()}", value)
+
+
+def _header(name: str, value: str) -> tuple[str, str]:
+    if not value.isprintable():
+        raise SettingsError(f"what goes into the header {name} has characters that no header may have")
+    return name, value
+
+
+def _server(cluster: _Cluster, trust: Trust) -> str:
+    server = (cluster.server or "").rstrip("/")
+    if not server:
+        raise SettingsError("its cluster has no server")
+    if "://" not in server:
+        needs_tls = trust.ca is not None or trust.certificate is not None or not trust.is_checked
+        server = f"{'https' if needs_tls else 'http'}://{server}"
+    url = urlsplit(server)
+    if url.scheme not in {"http", "https"} or not url.hostname:
+        raise SettingsError(f"its server {server} is no URL of http or https")
+    return server
+
+
+def _proxy(given: str | None, server: str, environment: Mapping[str, str]) -> str | None:
+    proxy = given or proxies.proxy_of(server, environment)
+    if proxy is not None and urlsplit(proxy).scheme not in {"http", "https"}:
+        where = "its proxy-url" if given else "the proxy that the environment names"
+        raise SettingsError(f"{where} is none of http or https: others, as socks5, are not supported")
+    return proxy
+
+
+def _told_to_plugins(cluster: _Cluster, trust: Trust) -> Mapping[str, Any]:
+    """Give the cluster as plugins are told of it that ask for it (`provideClusterInfo`)."""
+    named = "client.authentication.k8s.io/exec"
+    config = next((each.extension for each in cluster.extensions or () if each.name == named), None)
+    told = {
+        "server": cluster.server,
+        "tls-server-name": cluster.tls_server_name,
+        "insecure-skip-tls-verify": cluster.is_insecure,
+        "certificate-authority-data": None if trust.ca is None else base64.b64encode(trust.ca.encode()).decode(),
+        "proxy-url": cluster.proxy_url,
+        "config": config,
+    }
+    return {key: value for key, value in told.items() if value}

@@ -1,0 +1,306 @@
+"""Kubeconfigs: each form that kubectl takes, and what becomes of it. What kubectl does is in the comments."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import json
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from dragonfly_task_operator.errors import SettingsError
+from dragonfly_task_operator.kube.connection import source_of
+from dragonfly_task_operator.kube.credentials import Credentials
+from dragonfly_task_operator.kube.kubeconfig import Kubeconfig
+from dragonfly_task_operator.kube.proxies import proxy_of
+from tests.simulator.tls.authority import Authority
+
+V1 = "client.authentication.k8s.io/v1"
+GOOD: dict[str, Any] = {
+    "apiVersion": "v1",
+    "kind": "Config",
+    "current-context": "c",
+    "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}],
+    "clusters": [{"name": "k", "cluster": {"server": "https://10.0.0.1:6443"}}],
+    "users": [{"name": "u", "user": {"token": "t"}}],
+}
+
+
+def written(folder: Path, content: object, name: str = "config") -> Path:
+    path = folder / name
+    path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
+    return path
+
+
+def of(*, user: object = None, **cluster: Any) -> dict[str, Any]:
+    content = copy.deepcopy(GOOD)
+    if user is not None:
+        content["users"][0]["user"] = user
+    content["clusters"][0]["cluster"] |= {name.replace("_", "-"): value for name, value in cluster.items()}
+    return content
+
+
+async def read(path: Path, environment: Mapping[str, str] | None = None) -> Credentials:
+    return await Kubeconfig([path], environment=environment or {}).read()
+
+
+def plugin(folder: Path, says: str, *, code: int = 0, name: str = "plugin") -> Path:
+    path = folder / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{says}\nexit {code}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+def credential(**status: str) -> str:
+    return f"echo '{json.dumps({'kind': 'ExecCredential', 'apiVersion': V1, 'status': status})}'"
+
+
+# What is taken. kubectl does the same of each.
+
+
+@pytest.mark.parametrize(
+    ("user", "headers"),
+    [
+        ({"token": "t"}, {"Authorization": "Bearer t"}),
+        ({"tokenFile": "token"}, {"Authorization": "Bearer from-file"}),  # the newline at its end is none of it
+        ({"token": "t", "tokenFile": "token"}, {"Authorization": "Bearer from-file"}),  # the file goes first
+        ({"token": "t", "tokenFile": "none"}, {"Authorization": "Bearer t"}),  # unless it can't be read
+        ({"username": "u", "password": "p"}, {"Authorization": f"Basic {base64.b64encode(b'u:p').decode()}"}),
+        ({"token": "t", "as": "jane"}, {"Authorization": "Bearer t", "Impersonate-User": "jane"}),
+        (
+            {"token": "t", "as": "jane", "as-uid": "7", "as-groups": ["g"], "as-user-extra": {"Sc/ope": ["s"]}},
+            {
+                "Authorization": "Bearer t",
+                "Impersonate-User": "jane",
+                "Impersonate-Uid": "7",
+                "Impersonate-Group": "g",
+                "Impersonate-Extra-sc%2fope": "s",
+            },
+        ),
+        ({"exec": {"apiVersion": V1, "command": "bin/plugin"}}, {"Authorization": "Bearer of-plugin"}),
+        ({"exec": {"apiVersion": V1, "command": "./bin/plugin", "args": None}}, {"Authorization": "Bearer of-plugin"}),
+        ({"token": "t", "exec": {"apiVersion": V1, "command": "bin/plugin"}}, {"Authorization": "Bearer t"}),
+        ({}, {}),
+        ({"some-field-of-tomorrow": 1}, {}),
+    ],
+)
+async def test_user_is_known_to_the_api_server(tmp_path: Path, user: object, headers: dict[str, str]) -> None:
+    (tmp_path / "token").write_text("from-file\n")
+    plugin(tmp_path, credential(token="of-plugin"), name="bin/plugin")
+
+    assert dict((await read(written(tmp_path, of(user=user)))).headers) == headers
+
+
+@pytest.mark.parametrize(
+    ("cluster", "server"),
+    [
+        ({"server": "https://k.example.com/k8s/clusters/c-1/"}, "https://k.example.com/k8s/clusters/c-1"),
+        ({"server": "10.0.0.1:8080"}, "http://10.0.0.1:8080"),
+        ({"server": "10.0.0.1:6443", "insecure_skip_tls_verify": True}, "https://10.0.0.1:6443"),
+    ],
+)
+async def test_server_is_found(tmp_path: Path, cluster: dict[str, Any], server: str) -> None:
+    assert (await read(written(tmp_path, of(**cluster)))).server == server
+
+
+async def test_trust_is_read_from_files_beside_the_kubeconfig_and_from_data(tmp_path: Path) -> None:
+    authority = Authority()
+    pair = authority.signs("operator")
+    for name, content in (("ca.crt", authority.cert), ("me.crt", pair.cert), ("me.key", pair.key)):
+        (tmp_path / name).write_bytes(content)
+    files = of(user={"client-certificate": "me.crt", "client-key": "me.key"}, certificate_authority="ca.crt")
+    data = of(
+        user={
+            "client-certificate-data": base64.b64encode(pair.cert).decode(),
+            "client-key-data": base64.b64encode(pair.key).decode(),
+        },
+        certificate_authority_data=base64.b64encode(authority.cert).decode(),
+        tls_server_name="api.example.com",
+    )
+
+    by_file = (await read(written(tmp_path, files))).trust
+    by_data = (await read(written(tmp_path, data))).trust
+
+    assert (by_file.ca, by_file.certificate, by_file.key) == (by_data.ca, by_data.certificate, by_data.key)
+    assert (by_file.server_name, by_data.server_name) == (None, "api.example.com")
+    assert by_data.context().get_ca_certs() == by_file.context().get_ca_certs() != []
+
+
+async def test_first_of_several_files_counts_and_paths_are_relative_to_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = tmp_path / "one", tmp_path / "two"
+    for folder in (first, second):
+        folder.mkdir()
+        (folder / "token").write_text(folder.name)
+    one = written(first, {"current-context": "c", "contexts": GOOD["contexts"], "users": None})
+    content = of(user={"tokenFile": "token"}) | {"current-context": "other", "contexts": []}
+    two = written(second, content)
+    monkeypatch.setenv("KUBECONFIG", f"{tmp_path / 'none'}:{one}:{two}:")
+
+    assert dict((await source_of(None).read()).headers) == {"Authorization": "Bearer two"}
+
+
+async def test_plugin_is_told_of_the_cluster_if_it_asks(tmp_path: Path) -> None:
+    plugin(tmp_path, f'echo "$KUBERNETES_EXEC_INFO $OWN" > {tmp_path}/told\n{credential(token="t")}')
+    user = {
+        "exec": {
+            "apiVersion": V1,
+            "command": "./plugin",
+            "provideClusterInfo": True,
+            "interactiveMode": "IfAvailable",
+            "env": [{"name": "OWN", "value": "mine"}],
+        }
+    }
+    extension = {"name": "client.authentication.k8s.io/exec", "extension": {"audience": "a"}}
+
+    await read(written(tmp_path, of(user=user, extensions=[extension])))
+
+    told, _, own = (tmp_path / "told").read_text().strip().rpartition(" ")
+    assert own == "mine"
+    assert json.loads(told)["spec"] == {
+        "interactive": False,
+        "cluster": {"server": "https://10.0.0.1:6443", "config": {"audience": "a"}},
+    }
+
+
+async def test_credentials_of_a_plugin_are_good_until_they_expire(tmp_path: Path) -> None:
+    plugin(tmp_path, credential(token="t", expirationTimestamp="2999-01-01T00:00:00Z"))
+    path = written(tmp_path, of(user={"exec": {"apiVersion": V1, "command": "./plugin"}}))
+
+    assert ((await read(path)).good_for or 0) > 1e9
+
+
+# What is refused, in a line
+
+
+def running(says: str, **more: Any) -> dict[str, Any]:
+    return {"exec": {"apiVersion": V1, "command": "./plugin", "args": [says]} | more}
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        # kubectl falls back to localhost:8080
+        ("", "it names no current-context"),
+        (GOOD | {"current-context": ""}, "it names no current-context"),
+        # kubectl: error loading config file
+        ("clusters: [", "is no YAML: while parsing a flow node"),
+        ("- just\n- a list\n", "is no kubeconfig: Input should be a valid dictionary"),
+        (of(user={"token": 7}), "is no kubeconfig: users.0.user.token: Input should be a valid string"),
+        # kubectl: context was not found; cluster has no server
+        (GOOD | {"contexts": None}, 'it has no entry for the context "c"'),
+        (GOOD | {"clusters": []}, 'it has no entry for the cluster "k"'),
+        (GOOD | {"contexts": [{"name": "c", "context": {"user": "u"}}]}, 'the context "c" names no cluster'),
+        (of(server=None), "its cluster has no server"),
+        (of(server="ftp://k.example.com"), "its server ftp://k.example.com is no URL of http or https"),
+        # kubectl asks a person for a name and a password
+        (GOOD | {"users": []}, 'it has no entry for the user "u"'),
+        # kubectl: duplicate name
+        (GOOD | {"users": GOOD["users"] * 2}, 'it has several entries for the user "u"'),
+        # kubectl: no such file or directory
+        (of(user={"tokenFile": "none"}), "the tokenFile {folder}/none can't be read: No such file or directory"),
+        (of(user={"tokenFile": "empty"}), "the tokenFile {folder}/empty is empty"),
+        (of(certificate_authority="none"), "the certificate-authority {folder}/none can't be read"),
+        (of(certificate_authority_data="%%"), "certificate-authority-data is no base64 of a PEM file"),
+        # kubectl: invalid header field value
+        (of(user={"token": "a\nb"}), "what goes into the header Authorization has characters that no header may have"),
+        # kubectl: more than one authentication method found; exclude each other
+        (of(user={"token": "t", "username": "u"}), "only one way to log in may be given"),
+        (of(user={"as-groups": ["g"]}), "as-uid, as-groups and as-user-extra need `as`"),
+        (of(user={"client-certificate": "c"}), "a client certificate needs its key"),
+        (of(insecure_skip_tls_verify=True, certificate_authority="empty"), "exclude each other"),
+        # kubectl: the plugin's words, and what went wrong
+        (of(user=running("fails")), "the exec plugin {folder}/plugin failed with exit code 3: please log in again"),
+        (of(user=running("garbage")), "the exec plugin {folder}/plugin printed no ExecCredential: it is no JSON"),
+        (of(user=running("{}")), "printed no ExecCredential: kind: Field required"),
+        (of(user=running(credential().removeprefix("echo ").strip("'"))), "neither a token nor a client certificate"),
+        (of(user={"exec": {"apiVersion": V1, "command": "./none"}}), "the exec plugin {folder}/none can't be run"),
+        (
+            of(user={"exec": {"apiVersion": V1, "command": "no-such-plugin", "installHint": "get it\nhere"}}),
+            "the exec plugin no-such-plugin can't be run: No such file or directory; get it here",
+        ),
+        (of(user={"exec": {"apiVersion": "v0", "command": "./plugin"}}), "users.0.user.exec.apiVersion"),
+        # not supported, although kubectl knows them
+        (of(user=running("", interactiveMode="Always")), "wants to talk to a person"),
+        (of(user={"auth-provider": {"name": "oidc"}}), "auth-provider is not supported; use an exec plugin"),
+        (of(proxy_url="socks5://127.0.0.1:1080"), "its proxy-url is none of http or https"),
+    ],
+)
+async def test_what_can_not_be_used_is_told_in_a_line(tmp_path: Path, content: object, what: str) -> None:
+    (tmp_path / "empty").write_text("")
+    plugin(tmp_path, 'if [ "$1" = fails ]; then printf "please log\\nin again\\n" >&2; exit 3; fi\necho "$1"')
+    path = written(tmp_path, content)
+
+    with pytest.raises(SettingsError) as caught:
+        await read(path)
+
+    assert str(caught.value).startswith(f"the kubeconfig {path} can't be used: ")
+    assert what.format(folder=tmp_path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+async def test_file_that_is_missing_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="there is no such file; give --kubeconfig FILE, or run it in a pod"):
+        await read(tmp_path / "none")
+
+
+async def test_nothing_secret_is_shown(tmp_path: Path) -> None:
+    pair = Authority().signs("operator")
+    data = {name: base64.b64encode(content).decode() for name, content in (("cert", pair.cert), ("key", pair.key))}
+    user = {"token": "s3cret", "client-certificate-data": data["cert"], "client-key-data": data["key"]}
+
+    shown = repr(await read(written(tmp_path, of(user=user, proxy_url="http://me:hunter2@proxy"))))
+
+    assert [word for word in ("s3cret", "hunter2", "PRIVATE") if word in shown] == []
+
+
+# Proxies
+
+
+@pytest.mark.parametrize(
+    ("server", "no_proxy", "is_used"),
+    [
+        ("https://10.1.2.3:6443", "", True),
+        ("https://10.1.2.3:6443", "10.0.0.0/8", False),
+        ("https://10.1.2.3:6443", " 192.168.0.0/16 , 10.1.2.3", False),
+        ("https://10.1.2.3:6443", "10.1.2.3:443", True),
+        ("https://10.1.2.3:6443", "10.1.2.3:6443", False),
+        ("https://10.1.2.3:6443", "11.0.0.0/8,rubbish/8", True),
+        ("https://10.1.2.3:6443", "*", False),
+        ("https://[fd00::7]:6443", "fd00::/8", False),
+        ("https://[fd00::7]:6443", "fd00::7", False),
+        ("https://[fd00::7]:6443", "[fd00::7]:6443", False),
+        ("https://api.example.com", "example.com", False),
+        ("https://API.example.com.", "API.EXAMPLE.COM", False),
+        ("https://api.example.com", ".example.com", False),
+        ("https://example.com", ".example.com", True),
+        ("https://api.example.com", "*.example.com", False),
+        ("https://api.badexample.com", "example.com", True),
+        ("https://api.example.com", "example.com:443", False),
+        ("https://api.example.com", "example.com:6443", True),
+        ("https://api.example.com", "10.0.0.0/8", True),
+        ("https://127.0.0.2:6443", "", False),
+        ("https://localhost:6443", "", False),
+        ("http://10.1.2.3:8080", "", False),  # for http there is HTTP_PROXY
+    ],
+)
+def test_no_proxy_is_read_as_go_reads_it(server: str, no_proxy: str, *, is_used: bool) -> None:
+    environment = {"https_proxy": "proxy.example.com:3128", "NO_PROXY": no_proxy}
+
+    assert proxy_of(server, environment) == ("http://proxy.example.com:3128" if is_used else None)
+
+
+async def test_proxy_url_goes_before_the_environment(tmp_path: Path) -> None:
+    environment = {"HTTPS_PROXY": "http://one:3128"}
+
+    with_url = await read(written(tmp_path, of(proxy_url="http://two:3128")), environment)
+    without = await read(written(tmp_path, of()), environment)
+
+    assert (with_url.proxy, without.proxy) == ("http://two:3128", "http://one:3128")
