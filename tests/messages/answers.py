@@ -49,6 +49,12 @@ async def _(stage: Stage) -> object:
     return await stage.read()
 
 
+@situation("it limits pulls for longer than the run may take")
+async def _(stage: Stage) -> object:
+    stage.registry.answers(429, Retry_After="21600")
+    return await stage.read(seconds_left=1799)
+
+
 @situation("it is out of order")
 async def _(stage: Stage) -> object:
     stage.registry.answers(503)

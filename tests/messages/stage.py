@@ -77,6 +77,7 @@ class Stage:
         secret: Mapping[str, bytes] | None = None,
         allow: tuple[str, ...] | None = None,
         proxies: Mapping[str, str] | None = None,
+        seconds_left: float | None = None,
         **target: Any,
     ) -> Image:
         """Read an image as the operator does, with a pull Secret and the servers' authority."""
@@ -87,6 +88,7 @@ class Stage:
             allow=tuple(self.servers) if allow is None else allow,
             secrets=self.secrets,
             proxies=Proxies.from_environment(proxies or {}),
+            seconds_left=seconds_left,
         )
         return await reader(url or self.url(), **({"caSecretRef": {"name": "ca"}} | target))
 

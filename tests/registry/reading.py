@@ -17,11 +17,12 @@ from dragonfly_task_operator.settings import load
 
 @dataclass
 class Reader:
-    """`allow`: entries of the allowlist. `troubles`: what held a reading up."""
+    """`allow`: entries of the allowlist. `troubles`: what held a reading up. `seconds_left`: of the run."""
 
     allow: tuple[str, ...] = ()
     secrets: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
     proxies: Proxies = NO_PROXIES
+    seconds_left: float | None = None
     troubles: list[RunError] = field(default_factory=list)
     secrets_read: list[str] = field(default_factory=list)
 
@@ -32,9 +33,10 @@ class Reader:
             Target.model_validate({"imageManifestURL": url, **target}), namespace="team", troubled=self._note
         )
 
-    def _note(self, trouble: RunError | None) -> None:
+    def _note(self, trouble: RunError | None) -> float | None:
         if trouble is not None:
             self.troubles.append(trouble)
+        return self.seconds_left
 
     async def read(self, namespace: str, name: str) -> Mapping[str, bytes]:
         self.secrets_read.append(f"{namespace}/{name}")

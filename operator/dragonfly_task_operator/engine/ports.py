@@ -18,8 +18,11 @@ from dragonfly_task_operator.engine.model import (
 )
 from dragonfly_task_operator.errors import RunError
 
-Troubled: TypeAlias = Callable[[RunError | None], None]
-"""Told what holds up a request that is tried again, and None when it has got through."""
+Troubled: TypeAlias = Callable[[RunError | None], float | None]
+"""Told what holds up a request that is tried again, and None when it has got through.
+
+Gives the seconds that are left until nobody waits any more; None where somebody always does.
+"""
 
 
 class Clock(Protocol):

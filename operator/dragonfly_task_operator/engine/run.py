@@ -119,8 +119,9 @@ class Run:
             await search(rounds)
         return ledger
 
-    def _note(self, trouble: RunError | None) -> None:
+    def _note(self, trouble: RunError | None) -> float:
         self._trouble = trouble
+        return self._seconds_left()
 
     def snapshot(self) -> tuple[Status, Verdict]:
         """Tell what is known now: the results, and how far the run is."""

@@ -7,7 +7,7 @@ spelling counts where the upper case one is not set, and nothing on this machine
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from yarl import URL
@@ -53,7 +53,7 @@ class Proxies:
         direct: what is asked directly all the same.
     """
 
-    by_scheme: Mapping[str, URL]
+    by_scheme: Mapping[str, URL] = field(repr=False)
     direct: Sequence[_Rule] = ()
 
     @classmethod

@@ -19,7 +19,10 @@ longer waits, which only a registry's own Retry-After asks for."""
 
 
 async def persistently(attempt: Callable[[], Awaitable[T]], *, troubled: Troubled) -> T:
-    """Make a request again while its failure says that this may help. Raises as the attempt does in the end."""
+    """Make a request again while its failure says that this may help.
+
+    Raises as the attempt does in the end; at once where the next one may only be made when nobody waits any more.
+    """
     round_ = 0
     while True:
         try:
@@ -27,7 +30,12 @@ async def persistently(attempt: Callable[[], Awaitable[T]], *, troubled: Trouble
         except ImageUnresolvable as trouble:
             if trouble.retry_after is None or round_ == RETRIES:
                 raise
-            troubled(trouble)
+            left = troubled(trouble)
+            if left is not None and trouble.retry_after > left:
+                raise ImageUnresolvable(
+                    f"{trouble}. That is after this run's deadline: raise activeDeadlineSeconds, or run it again then"
+                    " with a new runID"
+                ) from None
             await sleep(max(trouble.retry_after, backoff(round_, random.random)))
             round_ += 1
         else:
