@@ -27,6 +27,7 @@ _BELONGS_TO = {
     "revision": ("url",),
     "platform": _IMAGES,
     "keepSharedWith": _IMAGES,
+    "includeReferrers": _IMAGES,
     "ignoreUnknownParts": _IMAGES,
     "pullSecretRef": _IMAGES,
     "caSecretRef": _IMAGES,
@@ -226,6 +227,9 @@ class Target(Model):
     ] = None
     """Leave out what these images, given by their names or the URLs of their manifests, also use: their blobs and
     manifests stay."""
+
+    include_referrers: bool | None = None
+    """Whether what refers to the image (signatures, SBOMs, attestations) belongs to it."""
 
     ignore_unknown_parts: bool | None = None
     """Whether to delete what is known of the image where its registry lists parts that could not be looked at."""

@@ -14,7 +14,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from dragonfly_task_operator.errors import ImageUnresolvable
-from dragonfly_task_operator.oci.media_types import ARTIFACTS, INDEXES, MANIFESTS, SCHEMA_1, Kind, kind_of, plain
+from dragonfly_task_operator.oci.media_types import (
+    ARTIFACTS,
+    INDEX,
+    INDEXES,
+    MANIFEST,
+    MANIFESTS,
+    SCHEMA_1,
+    Kind,
+    kind_of,
+    plain,
+)
 from dragonfly_task_operator.oci.platforms import is_said_to_be_unknown, platform_of
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
@@ -38,6 +48,7 @@ _NAMES = {
 
 
 _SHAPES = {"mediaType", "manifests", "config", "layers", "blobs"}
+_CONTENT = {"config", "layers", "blobs"}
 _POINTERS = {"mediaType", "digest", "urls", "platform"}
 
 
@@ -122,14 +133,14 @@ def read_document(body: bytes, *, content_type: str, what: str) -> Document:
     if said:
         media_type = said[0]
     elif manifests:
-        media_type = "application/vnd.oci.image.index.v1+json"
+        media_type = INDEX
     else:
-        media_type = "application/vnd.oci.image.manifest.v1+json"
+        media_type = MANIFEST
     is_index = media_type in INDEXES
     if is_index:
         fits = "manifests" in document and not content
     else:
-        fits = not manifests and (bool(_config(document)) or media_type in ARTIFACTS)
+        fits = not manifests and (media_type in ARTIFACTS or not document.keys().isdisjoint(_CONTENT))
     if not fits or any((each in INDEXES) != is_index for each in said):
         raise Unreadable(f"{what} contradicts its own media type {media_type}; push the image again")
     return Document(media_type, manifests, content)

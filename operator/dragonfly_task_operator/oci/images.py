@@ -45,7 +45,11 @@ class RegistryImages:
         async with Transport.open(self._gate, trust, self._proxies) as transport:
 
             async def read(at: ManifestURL, platform: str | None) -> Image:
-                wishes = Wishes(platform, ignores_unknown=bool(target.ignore_unknown_parts))
+                wishes = Wishes(
+                    platform,
+                    includes_referrers=bool(target.include_referrers),
+                    ignores_unknown=bool(target.ignore_unknown_parts),
+                )
                 return await Walk(at, Repository(at, transport, keyring, troubled), wishes).image()
 
             image = await read(at, target.platform)

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from enum import Enum, auto
 
-INDEXES = frozenset(
-    {"application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json"}
-)
+INDEX = "application/vnd.oci.image.index.v1+json"
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+INDEXES = frozenset({INDEX, "application/vnd.docker.distribution.manifest.list.v2+json"})
 MANIFESTS = frozenset(
     {
-        "application/vnd.oci.image.manifest.v1+json",
+        MANIFEST,
         "application/vnd.docker.distribution.manifest.v2+json",
         "application/vnd.oci.artifact.manifest.v1+json",
         "application/vnd.cncf.oras.artifact.manifest.v1+json",

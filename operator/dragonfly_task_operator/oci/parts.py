@@ -74,6 +74,10 @@ class Parts:
         position = f"{descriptor.position} of {parent}"
         self.unknown.append(UnknownPart(position, descriptor.media_type, descriptor.digest, why))
 
+    def note_referrers(self, subject: str, why: str) -> None:
+        """Tell that what refers to a manifest could not be looked for."""
+        self.unknown.append(UnknownPart("referrers", "", subject, why))
+
     def require_room(self, more: int) -> None:
         """Raise ImageUnresolvable where so many manifests more are too many."""
         if len(self.manifests) + more > MAX_MANIFESTS:

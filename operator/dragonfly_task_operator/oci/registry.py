@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -15,11 +16,24 @@ from dragonfly_task_operator.oci.credentials import Keyring
 from dragonfly_task_operator.oci.documents import Document, has_digest, read_digest, read_document
 from dragonfly_task_operator.oci.locations import as_written, is_same_server
 from dragonfly_task_operator.oci.logging_in import Entrance
-from dragonfly_task_operator.oci.media_types import ACCEPT
+from dragonfly_task_operator.oci.media_types import ACCEPT, INDEX
 from dragonfly_task_operator.oci.retrying import persistently
 from dragonfly_task_operator.oci.statuses import require_ok
 from dragonfly_task_operator.oci.transport import Answer, Transport
 from dragonfly_task_operator.oci.urls import ManifestURL
+
+_NO_LISTING = frozenset(
+    {
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.METHOD_NOT_ALLOWED,
+        HTTPStatus.NOT_ACCEPTABLE,
+        HTTPStatus.GONE,
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        HTTPStatus.NOT_IMPLEMENTED,
+    }
+)
+"""What registries that can't list referrers answer to whoever asks."""
 
 
 class Missing(ImageUnresolvable):
@@ -39,14 +53,14 @@ class Repository:
     """What can be asked of the repository that a manifest's URL names."""
 
     def __init__(self, at: ManifestURL, transport: Transport, keyring: Keyring, troubled: Troubled) -> None:
-        self._at = at
+        self.at = at
         self._url = at.url
         self._entrance = Entrance(self._url, at.name, transport, keyring)
         self._troubled = troubled
 
     async def manifest(self, reference: str) -> Fetched:
         """Fetch a manifest or index by tag or digest. Raises RegistryDenied, ImageUnresolvable: Missing, Unreadable."""
-        answer = await self._get(self._at.manifest(reference), ACCEPT)
+        answer = await self._get(self.at.manifest(reference), ACCEPT)
         # What is no digest says nothing: registries and what stands before them write many things there.
         promised = reference if ":" in reference else read_digest(answer.headers.get("Docker-Content-Digest", ""))
         digest = promised or f"sha256:{hashlib.sha256(answer.body).hexdigest()}"
@@ -56,20 +70,25 @@ class Repository:
         self._verify(answer, digest, reference)
         return Fetched(digest, len(answer.body), document)
 
+    async def page(self, url: str) -> Answer | None:
+        """Fetch a page of a list; None where the registry has none. Raises RegistryDenied, ImageUnresolvable."""
+        answer = await self._get(url, INDEX, absent=_NO_LISTING)
+        return None if answer.status in _NO_LISTING else answer
+
     async def blob(self, digest: str) -> bytes:
         """Fetch a small blob. Raises RegistryDenied, ImageUnresolvable."""
-        answer = await self._get(self._at.blob(digest), "*/*")
+        answer = await self._get(self.at.blob(digest), "*/*")
         self._verify(answer, digest, digest)
         return answer.body
 
     def _what(self, answer: Answer, reference: str) -> str:
-        return f"what {self._who(answer)} serves as {self._at.name} {reference}"
+        return f"what {self._who(answer)} serves as {self.at.name} {reference}"
 
     def _who(self, answer: Answer) -> str:
         """Name who has answered, and who sent there."""
         if is_same_server(answer.url, self._url):
             return origin(self._url)
-        return f"{origin(answer.url)}, where {origin(self._url)} sends whoever asks for {self._at.name},"
+        return f"{origin(answer.url)}, where {origin(self._url)} sends whoever asks for {self.at.name},"
 
     def _verify(self, answer: Answer, digest: str, reference: str) -> None:
         if not has_digest(answer.body, digest):
@@ -78,13 +97,18 @@ class Repository:
                 " the way to it, changes content; check the registry"
             )
 
-    async def _get(self, url: str, accept: str) -> Answer:
-        return await persistently(lambda: self._get_once(as_written(url), accept), troubled=self._troubled)
+    async def _get(self, url: str, accept: str, *, absent: Collection[int] = ()) -> Answer:
+        """Get a URL. An answer with one of the statuses in `absent` is one; any other but 200 raises."""
+        return await persistently(lambda: self._get_once(as_written(url), accept, absent), troubled=self._troubled)
 
-    async def _get_once(self, url: URL, accept: str) -> Answer:
+    async def _get_once(self, url: URL, accept: str, absent: Collection[int]) -> Answer:
         answer = await self._entrance.get(url, accept)
+        if answer.status in absent:
+            return answer
         if answer.status == HTTPStatus.NOT_FOUND:
-            raise Missing(self._missing(answer, url))
+            # Of what the registry itself has and storage behind it lacks, nobody says that it is not there.
+            kind = Missing if is_same_server(answer.url, self._url) else ImageUnresolvable
+            raise kind(self._missing(answer, url))
         require_ok(answer, self._who(answer), is_known=self._entrance.is_known)
         return answer
 

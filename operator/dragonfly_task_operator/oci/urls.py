@@ -108,6 +108,10 @@ class ManifestURL:
         """Give the URL of a manifest of the same repository."""
         return f"{self.repository}/manifests/{reference}{self.query}"
 
+    def referrers(self, digest: str) -> str:
+        """Give the URL of the list of what refers to a manifest."""
+        return f"{self.repository}/referrers/{digest}{self.query}"
+
     def blob(self, digest: str) -> str:
         """Give the URL of a blob."""
         return f"{self.repository}/blobs/{digest}{self.query}"

@@ -5,16 +5,17 @@ Everything that a document names is taken, asked for, or told of as unknown: not
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from dragonfly_task_operator.engine.fanout import fan_out
 from dragonfly_task_operator.engine.model import Image
 from dragonfly_task_operator.errors import ImageUnresolvable
-from dragonfly_task_operator.oci.documents import Descriptor, Unreadable
-from dragonfly_task_operator.oci.media_types import CONFIGS, Kind, kind_of
+from dragonfly_task_operator.oci.documents import Descriptor, Document, Unreadable
+from dragonfly_task_operator.oci.media_types import CONFIGS, INDEX, Kind, kind_of
 from dragonfly_task_operator.oci.parts import Parts
 from dragonfly_task_operator.oci.platforms import is_platform, read_platform
+from dragonfly_task_operator.oci.referrers import Referrers, referrers_of
 from dragonfly_task_operator.oci.registry import Fetched, Missing, Repository
 from dragonfly_task_operator.oci.urls import ManifestURL
 
@@ -30,10 +31,12 @@ class Wishes:
 
     Attributes:
         platform: only this one; None for all.
+        includes_referrers: whether what refers to it belongs to it.
         ignores_unknown: whether to go on without what the registry lacks.
     """
 
     platform: str | None = None
+    includes_referrers: bool = False
     ignores_unknown: bool = False
 
 
@@ -44,11 +47,13 @@ class _Node:
     Attributes:
         platforms: what it is for, as far as that was said.
         wanted: the platform that is to be picked from it; None for all of it.
+        refers: whether it refers to the image, and is none of what the image is made of.
     """
 
     fetched: Fetched
     platforms: frozenset[str]
     wanted: str | None = None
+    refers: bool = False
 
 
 @dataclass(slots=True)
@@ -58,13 +63,14 @@ class _Due:
     Attributes:
         parent: the digest of what refers to it.
         wanted: as of a node, where only its own config, or what it lists, can tell whether it is for that platform.
-        is_optional: whether the image is whole without it.
+        refers: as of a node.
     """
 
     descriptor: Descriptor
     parent: str
     platforms: set[str] = field(default_factory=set)
     wanted: str | None = None
+    refers: bool = False
 
 
 class Walk:
@@ -76,6 +82,7 @@ class Walk:
         self._wishes = wishes
         self._parts = Parts(at)
         self._offered: set[str] = set()
+        self._attestations: dict[str, list[Descriptor]] = {}
         self._has_wanted = False
 
     async def image(self) -> Image:
@@ -96,6 +103,8 @@ class Walk:
         await self._descend([node])
         if self._wishes.platform is not None and not self._has_wanted:
             raise self._lacks_platform()
+        if self._wishes.includes_referrers:
+            await self._take_referrers()
         return self._parts.image(root.digest)
 
     async def _descend(self, level: Sequence[_Node]) -> None:
@@ -119,7 +128,7 @@ class Walk:
                 self._parts.note(descriptor, parent, descriptor.flaw)
             elif kind_of(descriptor.media_type) in {Kind.INDEX, Kind.MANIFEST}:
                 # Some clients of artifacts follow these as well.
-                self._follow(_Due(descriptor, parent), node.platforms, due)
+                self._follow(_Due(descriptor, parent, refers=node.refers), node.platforms, due)
             else:
                 self._parts.add_blob(descriptor, node.platforms)
         for descriptor in node.fetched.document.manifests:
@@ -135,14 +144,16 @@ class Walk:
                 return
             self._has_wanted, wanted = True, None
         if wanted is not None and descriptor.attests:
-            return  # no node pulls it with its platform
+            # No node pulls it with its platform: to that, it is a referrer.
+            self._attestations.setdefault(descriptor.attests, []).append(descriptor)
+            return
         kind = kind_of(descriptor.media_type)
         if descriptor.flaw:
             self._parts.note(descriptor, parent, descriptor.flaw)
         elif kind is Kind.CONTENT:
             self._parts.add_blob(descriptor, platforms)
         elif kind in {Kind.INDEX, Kind.MANIFEST, Kind.UNSAID}:
-            self._follow(_Due(descriptor, parent, wanted=wanted), platforms, due)
+            self._follow(_Due(descriptor, parent, wanted=wanted, refers=node.refers), platforms, due)
         else:
             self._parts.add_unread(descriptor, platforms)
             self._parts.note(
@@ -190,7 +201,7 @@ class Walk:
 
     async def _fetch_one(self, item: _Due) -> _Node | None:
         fetched = await self._repository.manifest(item.descriptor.digest)
-        return await self._decide(_Node(fetched, frozenset(item.platforms), item.wanted))
+        return await self._decide(_Node(fetched, frozenset(item.platforms), item.wanted, item.refers))
 
     async def _decide(self, node: _Node) -> _Node | None:
         """Read from its config whether a manifest is for the wanted platform; None where it is not."""
@@ -224,7 +235,7 @@ class Walk:
             if item.wanted is None:
                 self._parts.add_unread(descriptor, platforms)
             return
-        if self._wishes.ignores_unknown or kind_of(descriptor.media_type) is Kind.UNSAID:
+        if self._wishes.ignores_unknown or item.refers or kind_of(descriptor.media_type) is Kind.UNSAID:
             self._parts.add_unread(descriptor, platforms)
             self._parts.note(descriptor, item.parent, "the registry does not have it")
             return
@@ -235,6 +246,36 @@ class Walk:
             f" {descriptor.digest}; it was pruned, or the image was copied only in part: set platform to one that is"
             f" there{f' (listed: {others})' if others else ''}, or push the image again"
         ) from error
+
+    async def _take_referrers(self) -> None:
+        """Take what refers to the image's manifests, and what refers to that."""
+        asked: set[str] = set()
+        for _ in range(MAX_DEPTH):
+            subjects = [digest for digest in self._parts.manifests if digest not in asked]
+            asked.update(subjects)
+            found: dict[str, Referrers] = {}
+
+            async def ask(subject: str, found: dict[str, Referrers] = found) -> None:
+                found[subject] = await referrers_of(self._repository, subject)
+
+            await fan_out(subjects, ask, at_once=AT_ONCE)
+            await self._descend([node for subject in subjects for node in self._referring(subject, found[subject])])
+        for digest in self._parts.manifests.keys() - asked:
+            self._parts.note_referrers(digest, f"referrers of referrers are looked for in {MAX_DEPTH} levels only")
+
+    def _referring(self, subject: str, referrers: Referrers) -> Iterator[_Node]:
+        """Take what refers to a manifest as if one more index listed it."""
+        for trouble in referrers.troubles:
+            self._parts.note_referrers(subject, trouble)
+        for tag, fetched in referrers.tagged:
+            part = self._parts.add_manifest(
+                fetched.digest, media_type=fetched.document.media_type, size=fetched.size, platforms=()
+            )
+            part.urls[self._at.manifest(tag)] = None
+            yield _Node(fetched, frozenset(), refers=True)
+        listed = (*referrers.listed, *self._attestations.pop(subject, ()))
+        if listed:
+            yield _Node(Fetched(subject, 0, Document(INDEX, listed, ())), frozenset(), refers=True)
 
     def _lacks_platform(self) -> ImageUnresolvable:
         offered = ", ".join(sorted(self._offered)[:20]) or "it does not say which it has"
