@@ -271,7 +271,7 @@ class Walk:
             part = self._parts.add_manifest(
                 fetched.digest, media_type=fetched.document.media_type, size=fetched.size, platforms=()
             )
-            part.urls[self._at.manifest(tag)] = None
+            part.urls.update((at.manifest(tag), None) for at in self._at.everywhere)
             yield _Node(fetched, frozenset(), refers=True)
         listed = (*referrers.listed, *self._attestations.pop(subject, ()))
         if listed:
