@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -55,10 +56,10 @@ class Images:
     """Every target is an image of these blobs."""
 
     def __init__(self, blobs: Iterable[int]) -> None:
-        self._image = image(blobs)
+        self.image = image(blobs)
 
     async def read(self, target: Target, *, namespace: str, troubled: Troubled) -> Image:
-        return self._image
+        return self.image
 
 
 async def plan(*targets: dict[str, Any], blobs: Iterable[int] = range(3)) -> Plan:
@@ -90,6 +91,21 @@ async def test_blob_is_looked_for_by_its_digest_and_by_its_url() -> None:
         (digest(7).removeprefix("sha256:"), "blob-digest"),
         *((candidate.task_id, candidate.identity) for candidate in by_url),
     ]
+
+
+async def test_layer_that_is_elsewhere_is_looked_for_there_too_unless_no_peer_takes_that_for_a_url() -> None:
+    elsewhere, impossible = "https://mcr.example.com/base?x=1", "https://[::1/base"
+    layer = replace(part(7), elsewhere=(elsewhere, impossible))
+    images = Images([])
+    images.image = replace(image([]), parts=(layer,))
+
+    planned = await TargetResolver(images).resolve(
+        [Target.model_validate({"imageManifestURL": URL})], namespace="team", troubled=lambda trouble: None
+    )
+
+    assert [task.url for task in planned.tasks][-1] == elsewhere
+    assert planned.tasks[-1].id == url_candidates(elsewhere)[-1].task_id
+    assert planned.images[0].blobs == (frozenset(task.id for task in planned.tasks),)
 
 
 async def test_manifest_is_looked_for_by_digest_and_by_its_urls() -> None:

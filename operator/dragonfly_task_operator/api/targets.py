@@ -113,7 +113,7 @@ def _absolute(field: str, example: str) -> tuple[AfterValidator, dict[str, objec
 _CHECK_URL, _URL_RULE = _absolute("url", "https://example.com/model.bin")
 # No longer than need be: the API server weighs a rule by the length of its expression.
 IMAGE_MANIFEST_URL = (
-    r"^(https?://[^/?#\s@]+(?:/[^?#\s]*?)?/v2/([a-z0-9][a-z0-9._/-]*))/manifests/([^/?#\s]+)(\?[^#\s]*)?$"
+    r"^(https?://[^/?#\s@]+(?:/[^?#\s]*?)??/v2/([a-z0-9][a-z0-9._/-]*))/manifests/([^/?#\s]+)(\?[^#\s]*)?$"
 )
 """Groups: the URL of the repository, the repository's name, the tag or digest, and the query."""
 
