@@ -21,6 +21,13 @@ IMAGE = "https://registry.example.com/v2/library/nginx/manifests/1.27"
 MANIFEST_URL = f"must be the URL of an image's manifest, by tag or by digest and without user info, as in {IMAGE}"
 
 
+NO_ROOM = (
+    "the texts of all targets are longer than 196608 characters together, which leaves no room for a status in the"
+    " object: use several objects"
+)
+KEPT = f"{IMAGE}{'1' * 700}"
+
+
 def manifest(kind: str, spec: dict[str, Any]) -> dict[str, Any]:
     return {"apiVersion": "tasks.d7y.io/v1alpha1", "kind": kind, "metadata": {"name": "bad"}, "spec": spec}
 
@@ -91,11 +98,43 @@ def test_bad_target_is_refused(kubectl: Kubectl, kind: str, target: dict[str, An
         ("TaskSearch", {"targets": [{"url": URL}], "refreshIntervalSeconds": 29}, "greater than or equal to 30"),
         ("TaskSearch", {"targets": [{"url": URL}], "parallelism": 2001}, "less than or equal to 2000"),
         ("TaskDeletion", {"targets": [{"url": URL}], "unreachablePeers": "Maybe"}, "supported values"),
+        ("TaskDeletion", {"targets": [{"contentForCalculatingTaskID": "x" * 14_200}] * 100}, NO_ROOM),
+        ("TaskSearch", {"targets": [{"contentForCalculatingTaskID": "é" * 1967}] * 100}, NO_ROOM),
+        ("TaskSearch", {"targets": [{"url": f"{URL}{'y' * 2000}"}] * 100}, NO_ROOM),
+        ("TaskSearch", {"targets": [{"imageManifestURL": f"{IMAGE}?{'y' * 2000}"}] * 100}, NO_ROOM),
+        ("TaskSearch", {"targets": [{"url": URL, "filteredQueryParams": ["p" * 256] * 100}] * 8}, NO_ROOM),
+        ("TaskSearch", {"targets": [{"imageManifestURL": IMAGE, "keepSharedWith": [KEPT] * 10}] * 30}, NO_ROOM),
+        ("TaskSearch", {"targets": [{"url": URL, "tag": "t" * 1000, "application": "a" * 1000}] * 100}, NO_ROOM),
         ("TaskDeletion", {"targets": [{"url": URL}], "backoffLimit": -1}, "greater than or equal to 0"),
     ],
 )
 def test_bad_spec_is_refused(kubectl: Kubectl, kind: str, spec: dict[str, Any], message: str) -> None:
     assert message in refusal(kubectl, manifest(kind, spec))
+
+
+def test_spec_that_leaves_room_for_a_status_is_taken(kubectl: Kubectl) -> None:
+    body = manifest("TaskDeletion", {"targets": [{"contentForCalculatingTaskID": "<" * 1966}] * 100})
+
+    done = kubectl("create", "--dry-run=server", "-f", "-", stdin=json.dumps(body))
+
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("kind", ["tsearch", "tdel"])
+def test_objects_are_selected_by_the_reason_of_their_status(kubectl: Kubectl, kind: str) -> None:
+    name = {"tsearch": "TaskSearch", "tdel": "TaskDeletion"}[kind]
+    for reason in ("PeersFailed", "Found"):
+        body = manifest(name, {"targets": [{"url": URL}]}) | {
+            "metadata": {"name": reason.lower(), "namespace": "default"}
+        }
+        kubectl.apply(body)
+        patch = json.dumps({"status": {"reason": reason}})
+        kubectl.must("patch", kind, reason.lower(), "--subresource=status", "--type=merge", "-p", patch)
+
+    listed = kubectl.must("get", kind, "--field-selector=status.reason=PeersFailed", "-o", "name")
+
+    kubectl.must("delete", kind, "peersfailed", "found")
+    assert [line.partition("/")[2] for line in listed.split()] == ["peersfailed"]
 
 
 def test_untouched_object_says_that_it_waits_for_the_operator(kubectl: Kubectl) -> None:
@@ -106,5 +145,5 @@ def test_untouched_object_says_that_it_waits_for_the_operator(kubectl: Kubectl) 
     status = kubectl.get("tsearch", "untouched")["status"]
     kubectl("delete", "tsearch", "untouched")
 
-    assert status["observedGeneration"] == -1
+    assert (status["observedGeneration"], status["reason"]) == (-1, "Pending")
     assert [(c["reason"], c["message"]) for c in status["conditions"]] == [("Pending", "waiting for the operator")]

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, TypeGuard
 from pydantic import Field
 
 from dragonfly_task_operator.api.base import Model
-from dragonfly_task_operator.api.targets import TARGET_RULES, Target
+from dragonfly_task_operator.api.targets import TARGET_RULES, TARGETS_RULE, Target
 
 
 class UnfinishedDownloads(StrEnum):
@@ -34,7 +34,8 @@ class CommonSpec(Model):
     """The fields that define the work."""
 
     targets: Annotated[
-        list[Annotated[Target, Field(json_schema_extra=TARGET_RULES)]], Field(min_length=1, max_length=100)
+        list[Annotated[Target, Field(json_schema_extra=TARGET_RULES)]],
+        Field(min_length=1, max_length=100, json_schema_extra=TARGETS_RULE),
     ]
     """The tasks, 1 to 100 items."""
 

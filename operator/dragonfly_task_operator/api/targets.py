@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, mod
 from dragonfly_task_operator.api.base import Model, validations
 from dragonfly_task_operator.api.image_names import ImageName, name_rules
 from dragonfly_task_operator.api.quantity import parse_bytes
+from dragonfly_task_operator.api.room import text_rule
 
 WAYS = ("url", "image", "imageManifestURL", "taskID", "contentForCalculatingTaskID")
 """The five ways to name a task."""
@@ -274,3 +275,6 @@ TARGET_RULES = validations(
     ),
 )
 """What a schema can't say of a target, as CEL rules for its schema."""
+
+TARGETS_RULE = text_rule(Target)
+"""What a schema can't say of all targets together."""

@@ -6,6 +6,7 @@ but the API server, decides as the one before it would have.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
@@ -13,7 +14,7 @@ from typing import Any, TypeAlias
 from dragonfly_task_operator.api.conditions import Reason
 from dragonfly_task_operator.api.record import OF_A_SPEC, SUPERSEDED, Record
 from dragonfly_task_operator.api.specs import Spec, TaskDeletionSpec, TaskSearchSpec, run_key
-from dragonfly_task_operator.api.status import HistoryEntry
+from dragonfly_task_operator.api.status import HistoryEntry, PeerCounts
 from dragonfly_task_operator.engine.report import NOTHING_CARRIED, Carried
 
 MAX_HISTORY = 10
@@ -178,7 +179,8 @@ def remember(record: Record, *, reason: str, completed: datetime) -> History:
         start_time=record.started,
         completion_time=completed,
     ).to_json()
-    peers = record.raw.get("peers")
-    if peers is not None:
-        entry["peers"] = peers
+    counts = record.raw.get("peers")
+    if isinstance(counts, Mapping):
+        known = {str(field.alias) for field in PeerCounts.model_fields.values()}
+        entry["peers"] = {name: count for name, count in counts.items() if name in known}
     return (entry, *record.history)[: max(MAX_HISTORY, len(record.history))]

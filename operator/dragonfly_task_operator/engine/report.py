@@ -240,21 +240,25 @@ def _describe(description: str) -> str:
     return cut(redact(description), MAX_DESCRIPTION) or "no description"
 
 
-def _fit(status: Status, omitted: Omitted) -> Status:
+def shrink(status: Status, limit: int) -> Status:
+    """Give results that take less room: at most so many bytes, or no lists at all."""
+    return _fit(status, status.omitted or Omitted(), limit)
+
+
+def _fit(status: Status, omitted: Omitted, limit: int = MAX_STATUS_BYTES - RESERVED_BYTES) -> Status:
     """Halve the largest list until the whole fits, and say what was left out."""
-    limit = MAX_STATUS_BYTES - RESERVED_BYTES
     while True:
         status = status.model_copy(update={"omitted": omitted if any(omitted.to_json().values()) else None})
         body = status.to_json()
-        if _size(body) <= limit:
-            return status
         largest = max(("images", "tasks", "failures"), key=lambda name: _size(body.get(name)))
+        if _size(body) <= limit or largest not in body:
+            return status
         items = getattr(status, largest)
         cached = _cached_entries(status)
+        left = items[: len(items) // 2]
         if largest == "tasks" and len(items) == 1:
-            left = [items[0].model_copy(update={"filtered_query_params": None, "cached_by": None})]
-        else:
-            left = items[: len(items) // 2]
+            stripped = items[0].model_copy(update={"filtered_query_params": None, "cached_by": None})
+            left = [stripped] if stripped != items[0] else []
         status = status.model_copy(update={largest: left or None})
         omitted = omitted.model_copy(
             update={

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
@@ -20,7 +21,10 @@ from dragonfly_task_operator.kube.answers import is_no_more, message_of
 from dragonfly_task_operator.kube.connection import Busy
 from dragonfly_task_operator.kube.history import Age, History, number
 from dragonfly_task_operator.kube.looking_up import NO_ANSWER, unreachable
+from dragonfly_task_operator.observability.logs import fields
 from dragonfly_task_operator.observability.metrics import Metrics
+
+log = logging.getLogger(__name__)
 
 Body = Mapping[str, Any]
 
@@ -115,6 +119,7 @@ class Objects:
         self._history = history
         self._metrics = metrics
         self._mandate = mandate
+        self._is_strict = True
 
     async def get(self, ref: Ref) -> Snapshot:
         """Read an object anew. Raises ObjectGone, ApiUnavailable."""
@@ -155,7 +160,7 @@ class Objects:
                         ref.kind.plural,
                         ref.name,
                         patch,
-                        field_validation="Strict",
+                        field_validation="Strict" if self._is_strict else "Ignore",
                         _content_type="application/merge-patch+json",
                     )
                 )
@@ -166,6 +171,13 @@ class Objects:
                 self._metrics.status_write_ended("failed")
                 await self._look_again(ref)
                 raise ApiUnavailable(f"the API server can't find {ref} to write it, and finds it: {error}") from None
+            except WriteRefused as error:
+                self._metrics.status_write_ended("failed")
+                if not self._is_strict or _UNKNOWN_FIELD not in str(error):
+                    raise
+                # A status without its newest fields is better than none.
+                self._is_strict = False
+                log.warning("crds.old", extra=fields(error=str(error)[-300:], mend="apply the CRDs of this version"))
             except OperatorError:
                 self._metrics.status_write_ended("failed")
                 raise
@@ -273,7 +285,11 @@ class _NotFound(ApiUnavailable):
         self.answer = answer
 
 
-_REFUSALS = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY})
+_REFUSALS = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
+_TOO_LARGE = ("etcdserver: request is too large", "trying to send message larger than max")
+"""What etcd says, and the API server's client of etcd, passed on with status 500."""
+_UNKNOWN_FIELD = "unknown field"
+"""In what the API server says of a field that its CRDs do not have."""
 
 
 def _mapped(error: ApiException) -> Exception:
@@ -281,9 +297,17 @@ def _mapped(error: ApiException) -> Exception:
         return _NotFound(error)
     if error.status == HTTPStatus.CONFLICT:
         return _Conflict("the object has changed")
+    if _is_too_large(error):
+        return TooLarge(f"the API server answered {error.status}: {message_of(error)}")
     if error.status in _REFUSALS:
         return WriteRefused(f"the API server answered {error.status}: {message_of(error)}")
     return ApiUnavailable(f"the API server answered {error.status}: {message_of(error)}")
+
+
+def _is_too_large(error: ApiException) -> bool:
+    if error.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        return any(words in message_of(error) for words in _TOO_LARGE)
+    return bool(error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
 
 def _merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,8 +14,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from dragonfly_task_operator.api.conditions import Reason
 from dragonfly_task_operator.api.kinds import Kind
 from dragonfly_task_operator.api.reading import UnreadableSpec
+from dragonfly_task_operator.api.room import has_room
+from dragonfly_task_operator.api.specs import Spec
 from dragonfly_task_operator.engine.lifecycle import (
     Acknowledge,
     Begin,
@@ -40,6 +43,8 @@ from dragonfly_task_operator.kube.objects import (
     Objects,
     Ref,
     Snapshot,
+    TooLarge,
+    WriteRefused,
 )
 from dragonfly_task_operator.kube.resting import Resting
 from dragonfly_task_operator.kube.running import Running, Superseded
@@ -54,6 +59,10 @@ RETRY_SECONDS = 2.0
 
 MAX_RETRY_SECONDS = 60.0
 """However long the API server asks to be left alone."""
+NO_ROOM = (
+    "the object leaves no room for a status (the API server stores 1.5 MiB at most), so nothing was begun: use several"
+    " objects with fewer targets each"
+)
 
 CHECKPOINT_SECONDS = 1.5
 """For writing what is known when the operator stops."""
@@ -241,6 +250,10 @@ class Reconciler:
                     log.warning("object.delayed", extra=fields(object=entry.ref, error=str(error)[:300]))
                     await _wait(entry.changed, max(RETRY_SECONDS, min(error.retry_after, MAX_RETRY_SECONDS)))
                     continue
+                except TooLarge as error:
+                    # Nothing can be told on it, and nothing done that could not be told: it rests until it changes.
+                    log.error("object.full", extra=fields(object=entry.ref, error=str(error)[:300]))  # noqa: TRY400
+                    until = None
                 if entry.changed.is_set() or (until is not None and until <= self._means.clock.now()):
                     continue
                 if self._entries.get(uid) is entry:
@@ -272,11 +285,14 @@ class Reconciler:
             return
         message = "the operator met an error that it does not know while it dealt with this object: see its log"
         now = self._means.clock.now().replace(microsecond=0)
-        await self._write(
-            entry,
-            snapshot,
-            lambda at: give_up(at.record(), message, spec=spec, generation=at.generation, now=now),
-        )
+        try:
+            await self._write(
+                entry,
+                snapshot,
+                lambda at: give_up(at.record(), message, spec=spec, generation=at.generation, now=now),
+            )
+        except WriteRefused as error:
+            log.error("object.refused", extra=fields(object=snapshot.ref, error=str(error)[:300]))  # noqa: TRY400
 
     async def _act(self, entry: _Entry, snapshot: Snapshot) -> datetime | None:
         """Do the one thing that the object needs most. Returns when to look again: None for when it changes."""
@@ -289,11 +305,7 @@ class Reconciler:
             return None
         match decide(spec, record, generation=generation, now=clock.now()):
             case Begin() as begin:
-                running = Running(
-                    snapshot, entry.changed, begin, spec, self._means, self._objects, self._recorder, self._metrics
-                )
-                await self._run(entry, running)
-                return clock.now()
+                return await self._begin(entry, snapshot, begin, spec)
             case Suspend(on_the_way, history):
                 await self._write(
                     entry,
@@ -322,8 +334,18 @@ class Reconciler:
             case Rest(until):
                 return until
 
+    async def _begin(self, entry: _Entry, snapshot: Snapshot, begin: Begin, spec: Spec) -> datetime | None:
+        if not has_room(snapshot.body):
+            await self._withhold(entry, snapshot, UnreadableSpec(NO_ROOM, reason=Reason.INVALID_SPEC, known=spec))
+            return None
+        running = Running(
+            snapshot, entry.changed, begin, spec, self._means, self._objects, self._recorder, self._metrics
+        )
+        await self._run(entry, running)
+        return self._means.clock.now()
+
     async def _withhold(self, entry: _Entry, snapshot: Snapshot, error: UnreadableSpec) -> None:
-        """Begin nothing for an object whose spec can't be read, and say so on it where nothing is lost by that."""
+        """Begin nothing for an object whose spec can't be dealt with, and say so where nothing is lost by that."""
         record, known = snapshot.record(), error.known
         if not may_speak_of(known, record, snapshot.generation, error.reason):
             return

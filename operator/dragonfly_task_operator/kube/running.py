@@ -18,11 +18,12 @@ from dragonfly_task_operator.api.reading import UnreadableSpec
 from dragonfly_task_operator.api.specs import Spec, run_key
 from dragonfly_task_operator.api.status import Status
 from dragonfly_task_operator.engine.lifecycle import Begin
+from dragonfly_task_operator.engine.report import shrink
 from dragonfly_task_operator.engine.run import Means, Run
 from dragonfly_task_operator.engine.verdict import Verdict, suspended
 from dragonfly_task_operator.kube.composing import RawStatus, compose
 from dragonfly_task_operator.kube.events import Recorder
-from dragonfly_task_operator.kube.objects import ApiUnavailable, Objects, Snapshot
+from dragonfly_task_operator.kube.objects import ApiUnavailable, Objects, Snapshot, TooLarge
 from dragonfly_task_operator.observability.logs import fields
 from dragonfly_task_operator.observability.metrics import Metrics
 from dragonfly_task_operator.observability.redaction import redact
@@ -34,6 +35,9 @@ STATUS_INTERVAL = 1.0
 MAX_API_BACKOFF = 5.0
 MAX_RETRY_AFTER = 60.0
 """Seconds; the last: however long the API server asks to be left alone."""
+
+SMALLER = (64 << 10, 16 << 10, 0)
+"""Bytes of results to try, in turn, where the API server has no room for all of them: in the end, no lists."""
 
 MAX_TASKS_LOGGED = 10
 
@@ -61,6 +65,8 @@ class Running:
     metrics: Metrics
     _run: Run | None = None
     _ended: Verdict | None = None
+    _room: int | None = None
+    """Bytes for results, where the API server has had no room for more."""
 
     async def execute(self) -> Snapshot:
         """Run, reporting all the way.
@@ -192,6 +198,21 @@ class Running:
                 return
 
     async def _write(self, results: Status, verdict: Verdict) -> None:
+        """Write a status; a smaller one, from now on, where the API server has no room for it. Raises TooLarge."""
+        while True:
+            shrunk = results if self._room is None else shrink(results, self._room)
+            try:
+                await self._write_whole(shrunk, verdict)
+            except TooLarge as error:
+                smaller = next((room for room in SMALLER if self._room is None or room < self._room), None)
+                if smaller is None:
+                    raise
+                log.warning("status.large", extra=self._named(error=str(error)[:300], limit=smaller))
+                self._room = smaller
+            else:
+                return
+
+    async def _write_whole(self, results: Status, verdict: Verdict) -> None:
         def render(snapshot: Snapshot) -> RawStatus:
             if self.see(snapshot):
                 self._check_still_wanted(snapshot)

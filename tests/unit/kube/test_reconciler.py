@@ -15,8 +15,18 @@ from dragonfly_task_operator.api.kinds import TASK_DELETION, TASK_SEARCH, Kind
 from dragonfly_task_operator.api.record import Record
 from dragonfly_task_operator.kube.events import Recorder
 from dragonfly_task_operator.kube.history import History
-from dragonfly_task_operator.kube.objects import ApiUnavailable, Body, ObjectGone, Objects, Ref, Snapshot, WriteRefused
+from dragonfly_task_operator.kube.objects import (
+    ApiUnavailable,
+    Body,
+    ObjectGone,
+    Objects,
+    Ref,
+    Snapshot,
+    TooLarge,
+    WriteRefused,
+)
 from dragonfly_task_operator.kube.reconciler import Reconciler
+from dragonfly_task_operator.kube.running import SMALLER
 from dragonfly_task_operator.kube.watch.scopes import Scope
 from dragonfly_task_operator.observability.metrics import Metrics
 from tests.unit.world import TASK, LoopClock, World, now
@@ -205,6 +215,115 @@ async def test_object_whose_status_the_api_server_refuses_is_not_left_hanging(
 
     await asyncio.sleep(10)
     assert (api.status().reason, api.status().is_finished) == ("InternalError", True)
+
+
+async def test_status_that_is_too_large_is_written_smaller(
+    reconciler: Reconciler, world: World, api: ApiServer
+) -> None:
+    def has_little_room(status: Record) -> None:
+        if status.raw.get("tasks"):
+            raise TooLarge("etcdserver: request is too large")
+
+    api.fail = has_little_room
+    reconciler.observe(TASK_SEARCH, api.put())
+
+    await asyncio.sleep(10)
+    status = api.status()
+    assert (status.reason, status.raw["peers"]["total"], status.raw["omitted"]["tasks"]) == ("NotFound", 1, 1)
+    assert asked(world) == 1
+
+
+async def test_object_with_no_room_for_any_status_is_left_alone_after_one_try(
+    reconciler: Reconciler, world: World, api: ApiServer
+) -> None:
+    tried: list[float] = []
+
+    def has_no_room(status: Record) -> None:
+        tried.append(now())
+        raise TooLarge("etcdserver: request is too large")
+
+    api.fail = has_no_room
+    reconciler.observe(TASK_DELETION, api.put(kind=TASK_DELETION))
+
+    await asyncio.sleep(600)
+    assert (len(tried), max(tried) < 1, world.peer("n1").times_asked("delete")) == (1 + len(SMALLER), True, [])
+
+
+async def test_object_that_leaves_no_room_is_not_begun_and_says_so(
+    reconciler: Reconciler, world: World, api: ApiServer
+) -> None:
+    content = [{"contentForCalculatingTaskID": "<" * 2600}] * 100  # six bytes each, where it is stored
+    reconciler.observe(TASK_DELETION, api.put(kind=TASK_DELETION, targets=content))
+    await asyncio.sleep(10)
+    version = api.versions
+
+    reconciler.observe(TASK_DELETION, api.touch())
+
+    await asyncio.sleep(600)
+    assert (api.status().reason, api.versions, asked(world)) == ("InvalidSpec", version + 1, 0)
+
+
+async def test_finished_object_that_leaves_no_room_is_left_as_it_is(
+    reconciler: Reconciler, world: World, api: ApiServer
+) -> None:
+    reconciler.observe(TASK_SEARCH, api.put())
+    await asyncio.sleep(10)
+    api.bodies["one"]["metadata"]["annotations"] = {"x": "y" * 1_600_000}
+
+    reconciler.observe(TASK_SEARCH, api.touch())
+
+    await asyncio.sleep(10)
+    assert api.status().reason == "NotFound"
+
+
+async def test_run_whose_spec_becomes_unreadable_stops_and_goes_on_when_it_can_be_read_again(
+    reconciler: Reconciler, world: World, api: ApiServer
+) -> None:
+    world.peer("n1").downloads()
+    reconciler.observe(TASK_DELETION, api.put(kind=TASK_DELETION))
+    await asyncio.sleep(10)
+
+    reconciler.observe(TASK_DELETION, api.put(kind=TASK_DELETION, pace="slow"))
+    await asyncio.sleep(1)
+    held, calls = api.status(), asked(world)
+    await asyncio.sleep(600)
+    calls_while_held = asked(world) - calls
+
+    reconciler.observe(TASK_DELETION, api.put(kind=TASK_DELETION))
+    await asyncio.sleep(1)
+    assert (held.reason, held.is_finished, held.raw["peers"]["total"]) == ("OperatorTooOld", False, 1)
+    assert (calls_while_held, api.status().reason, api.status().run_key) == (0, "Running", held.run_key)
+
+
+async def test_finished_object_whose_new_work_cant_be_read_says_so_and_its_run_is_not_repeated(
+    reconciler: Reconciler, world: World, api: ApiServer
+) -> None:
+    reconciler.observe(TASK_SEARCH, api.put())
+    await asyncio.sleep(10)
+    before = api.status()
+
+    reconciler.observe(TASK_SEARCH, api.put(runID="two", pace="slow"))
+    await asyncio.sleep(10)
+    held = api.status()
+    reconciler.observe(TASK_SEARCH, api.put())
+    await asyncio.sleep(10)
+
+    assert (held.reason, held.history, held.run_key) == ("OperatorTooOld", before.history, before.run_key)
+    assert (api.status().reason, api.status().completed, asked(world)) == ("NotFound", before.completed, 1)
+
+
+@pytest.mark.parametrize("spec", [{"pace": "slow"}, {"pace": "slow", "parallelism": 5}], ids=["default", "edit"])
+async def test_finished_object_whose_work_is_the_same_is_not_written_to_by_an_operator_that_is_too_old(
+    reconciler: Reconciler, world: World, api: ApiServer, spec: dict[str, Any]
+) -> None:
+    reconciler.observe(TASK_SEARCH, api.put())
+    await asyncio.sleep(10)
+    before = copy.deepcopy(api.bodies["one"]["status"])
+
+    reconciler.observe(TASK_SEARCH, api.put(**spec))
+
+    await asyncio.sleep(10)
+    assert (api.bodies["one"]["status"], asked(world)) == (before, 1)
 
 
 async def test_progress_is_told_whatever_others_write_meanwhile(
