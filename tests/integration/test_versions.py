@@ -17,6 +17,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -63,11 +64,11 @@ class Stage:
         install(self.kubectl)
         wait_for(lambda: "pace" not in self.explained(), "this version's CRDs", seconds=SECONDS)
 
-    def explained(self) -> dict[str, Any]:
-        """Give the spec that the API server fills in: CRDs take effect some time after they were applied."""
+    def explained(self, part: str = "spec") -> dict[str, Any]:
+        """Give the part of an object that the API server fills in: CRDs take effect a while after they were applied."""
         body = manifest("TaskDeletion", "probe", {"taskID": DONE}, suspend=True)
         done = self.kubectl("create", "--dry-run=server", "-o", "json", "-f", "-", stdin=json.dumps(body))
-        return dict(json.loads(done.stdout)["spec"]) if done.returncode == 0 else {"pace": "?"}
+        return dict(json.loads(done.stdout)[part]) if done.returncode == 0 else {"pace": "?", "reason": "?"}
 
     @contextmanager
     def newer_operator(self) -> Iterator[None]:
@@ -256,3 +257,28 @@ def test_object_that_has_not_run_says_what_holds_it(day: Day) -> None:
     )
     assert (condition(held, "Finished")["status"], held["observedGeneration"]) == ("False", 1)
     assert (held["summary"], "runKey" in held) == (f"task {PENDING}", False)
+
+
+def test_operator_that_is_newer_than_the_crds_leaves_out_what_they_have_no_place_for(
+    stage: Stage, tmp_path: Path
+) -> None:
+    stage.own_crds()
+    older = json.loads(stage.kubectl.must("get", "crd", "taskdeletions.tasks.d7y.io", "-o", "json"))
+    version = older["spec"]["versions"][0]
+    del version["selectableFields"]
+    status = version["schema"]["openAPIV3Schema"]["properties"]["status"]
+    for name in ("reason", "summary"):
+        status["properties"].pop(name)
+        status["default"].pop(name, None)
+    stage.kubectl.must("replace", "-f", "-", stdin=json.dumps(older))
+    wait_for(lambda: "reason" not in stage.explained("status"), "the older CRDs", seconds=SECONDS)
+    log = tmp_path / "operator.log"
+
+    with running_operator(stage.control_plane, stage.arguments, log=log):
+        for name in ("beside-older", "beside-older-too"):
+            stage.deletes(name, "0d" * 32)
+            stage.until(name, is_finished)
+
+    status = stage.objects.status("TaskDeletion", "beside-older")
+    assert (succeeded(status), "reason" in status) == (("True", "NothingToDelete"), False)
+    assert log.read_text().count("crds.old") == 1
