@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from functools import partial
 from wsgiref.types import WSGIApplication
 
+from yarl import URL
+
 from dragonfly_task_operator import __version__
 from dragonfly_task_operator.dragonfly import tls
 from dragonfly_task_operator.dragonfly.channels import ChannelPool
@@ -96,7 +98,7 @@ async def _work(settings: Settings, stop: asyncio.Event, take_signals: Callable[
     schedulers_tls = tls.by_cluster(settings.all_clusters, "schedulers")
     peers_tls = tls.by_cluster(settings.all_clusters, "peers")
     proxies = Proxies.from_environment(os.environ)
-    keyring = await Keyring.open(connection.source_of(settings.kubeconfig))
+    keyring = await Keyring.open(connection.source_of(settings.kubeconfig, proxy_for=partial(_proxy_for, proxies)))
     metrics, heartbeat, history = Metrics(), Heartbeat(), History()
     sights = Sights(scopes_of(settings.namespace))
     async with AsyncExitStack() as stack:
@@ -180,6 +182,11 @@ async def _work(settings: Settings, stop: asyncio.Event, take_signals: Callable[
         if not watched.cancelled():
             watched.result()
     log.info("operator.stopped")
+
+
+def _proxy_for(proxies: Proxies, url: str) -> str | None:
+    proxy = proxies.for_(URL(url))
+    return None if proxy is None else str(proxy)
 
 
 async def _wind_up(reconciler: Reconciler, recorder: Recorder, lease: Lease | None) -> None:

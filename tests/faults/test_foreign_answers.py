@@ -14,7 +14,7 @@ from hack.installation import NAMESPACE, SERVICE_ACCOUNT
 from hack.kubectl import Kubectl
 from tests.apiserver_proxy import HTML, ApiServerProxy, status
 from tests.faults.stage import Stage, task_of
-from tests.objects import condition, is_finished, succeeded, wait_for
+from tests.objects import is_finished, is_running, succeeded, wait_for
 from tests.simulator.control import simulation
 
 pytestmark = pytest.mark.controlplane
@@ -142,18 +142,24 @@ def test_server_that_is_busy_is_heeded_and_ends_no_run(stage: Stage, proxy: ApiS
     ends_well(stage, proxy, lambda: proxy.answers(WRITES, 429, busy, headers={"Retry-After": "2"}, times=MANY))
 
 
-def test_object_that_is_gone_is_given_up(stage: Stage, proxy: ApiServerProxy) -> None:
-    body = stage.new("TaskDeletion", parallelism=1)
-    stage.world.caches(task_of(body))
-    stage.world.forget_hosts()
+def test_object_that_is_gone_is_given_up_although_no_event_tells(stage: Stage, proxy: ApiServerProxy) -> None:
+    body = stage.new("TaskDeletion")
+    task, name = task_of(body), body["metadata"]["name"]
+    stage.world.caches(task, on="n1", state="downloading")
+    stage.create([body])
+    stage.objects.until(body["kind"], name, is_running)
+    proxy.watches.loses_deletions = True
     try:
-        stage.create([body])
-        name = body["metadata"]["name"]
-        stage.objects.until(
-            body["kind"], name, lambda status: "list no peers" in condition(status, "Succeeded")["message"]
-        )
         stage.delete(body["kind"], name)
-        wait_for(lambda: name not in stage.bodies(), "it to be gone")
+        stage.world.caches(task, on="n1")  # so there is something to write
+        wait_for(lambda: proxy.requests(f"PATCH .*/{name}/status") > 0, "a write")
+        looks = proxy.requests(f"GET .*/{name}$")
+        wait_for(lambda: proxy.requests(f"GET .*/{name}$") > looks, "a look whether it is gone")
+        writes = proxy.requests(f"PATCH .*/{name}/status")
+        other = stage.new("TaskSearch")
+        stage.create([other])
+        stage.finish([other], seconds=60)
     finally:
-        stage.world.announce()
-    assert stage.wrong_deletions() == []
+        proxy.behaves()
+    assert proxy.requests(f"PATCH .*/{name}/status") == writes
+    assert stage.violations([other]) == []

@@ -24,7 +24,7 @@ from dragonfly_task_operator import __version__
 from dragonfly_task_operator.kube import answers
 from dragonfly_task_operator.kube.credentials import Source
 from dragonfly_task_operator.kube.keyring import Key, Keyring
-from dragonfly_task_operator.kube.kubeconfig import Kubeconfig
+from dragonfly_task_operator.kube.kubeconfig import Kubeconfig, ProxyFor
 from dragonfly_task_operator.kube.pod import ServiceAccount
 
 REQUEST_SECONDS = 15.0
@@ -82,17 +82,21 @@ class Answer(aiohttp.ClientResponse):
         return answers.document(self.status, self.path, await self.read())
 
 
-def source_of(kubeconfig: Path | None) -> Source:
+def source_of(kubeconfig: Path | None, *, proxy_for: ProxyFor = lambda _: None) -> Source:
     """Say where credentials come from.
 
     Args:
         kubeconfig: a file. None: the files that KUBECONFIG names, else the pod's service account, else ~/.kube/config.
+        proxy_for: gives the HTTP proxy on the way to a URL; a pod's service account leads straight to the API server.
     """
     if kubeconfig is not None:
-        return Kubeconfig([kubeconfig])
+        return Kubeconfig([kubeconfig], proxy_for=proxy_for)
     if "KUBECONFIG" in os.environ:
-        return Kubeconfig([Path(path).expanduser() for path in os.environ["KUBECONFIG"].split(os.pathsep) if path])
-    return ServiceAccount() if ServiceAccount.is_there() else Kubeconfig([Path("~/.kube/config").expanduser()])
+        paths = [Path(path).expanduser() for path in os.environ["KUBECONFIG"].split(os.pathsep) if path]
+        return Kubeconfig(paths, proxy_for=proxy_for)
+    if ServiceAccount.is_there():
+        return ServiceAccount()
+    return Kubeconfig([Path("~/.kube/config").expanduser()], proxy_for=proxy_for)
 
 
 class Line:

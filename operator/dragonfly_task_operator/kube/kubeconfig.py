@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -20,9 +20,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dragonfly_task_operator.errors import SettingsError
-from dragonfly_task_operator.kube import exec_plugin, proxies
+from dragonfly_task_operator.kube import exec_plugin
 from dragonfly_task_operator.kube.credentials import Credentials, Trust
 from dragonfly_task_operator.kube.exec_plugin import ExecConfig
+
+ProxyFor = Callable[[str], str | None]
 
 FRESH_SECONDS = 60.0
 """After which a token file is read again, as client-go does."""
@@ -109,11 +111,11 @@ class Kubeconfig:
 
     Args:
         paths: the first that has an entry counts. With several, some need not exist.
-        environment: variables that name proxies.
+        proxy_for: gives the HTTP proxy on the way to a URL, where the cluster has no `proxy-url`.
     """
 
-    def __init__(self, paths: Sequence[Path], *, environment: Mapping[str, str] = os.environ) -> None:
-        self._paths, self._environment = tuple(paths), environment
+    def __init__(self, paths: Sequence[Path], *, proxy_for: ProxyFor = lambda _: None) -> None:
+        self._paths, self._proxy_for = tuple(paths), proxy_for
 
     def __str__(self) -> str:
         return f"the kubeconfig {os.pathsep.join(map(str, self._paths))}"
@@ -140,7 +142,7 @@ class Kubeconfig:
             user = _find("user", context.user, ((folder, file.users) for folder, file in files))
         else:
             user = _Found(_User(), cluster.folder)
-        return await _credentials(cluster, user, self._environment)
+        return await _credentials(cluster, user, self._proxy_for)
 
 
 def _parse(path: Path) -> _File:
@@ -167,7 +169,7 @@ def _find(what: str, name: str, lists: Iterable[tuple[Path, Sequence[Any] | None
     raise SettingsError(f'it has no entry for the {what} "{name}" that its current context leads to')
 
 
-async def _credentials(cluster: _Found[_Cluster], user: _Found[_User], environment: Mapping[str, str]) -> Credentials:
+async def _credentials(cluster: _Found[_Cluster], user: _Found[_User], proxy_for: ProxyFor) -> Credentials:
     _refuse_contradictions(cluster.entry, user.entry)
     trust = Trust(
         ca=_pem("certificate-authority", cluster.entry.ca_file, cluster.entry.ca_data, cluster.folder),
@@ -187,7 +189,7 @@ async def _credentials(cluster: _Found[_Cluster], user: _Found[_User], environme
         server=server,
         trust=trust,
         headers=(*_authorization(token, user.entry), *_impersonation(user.entry)),
-        proxy=_proxy(cluster.entry.proxy_url, server, environment),
+        proxy=_proxy(cluster.entry.proxy_url) or proxy_for(server),
         good_for=good_for,
     )
 
@@ -290,12 +292,10 @@ def _server(cluster: _Cluster, trust: Trust) -> str:
     return server
 
 
-def _proxy(given: str | None, server: str, environment: Mapping[str, str]) -> str | None:
-    proxy = given or proxies.proxy_of(server, environment)
-    if proxy is not None and urlsplit(proxy).scheme not in {"http", "https"}:
-        where = "its proxy-url" if given else "the proxy that the environment names"
-        raise SettingsError(f"{where} is none of http or https: others, as socks5, are not supported")
-    return proxy
+def _proxy(given: str | None) -> str | None:
+    if given and urlsplit(given).scheme not in {"http", "https"}:
+        raise SettingsError("its proxy-url is none of http or https: others, as socks5, are not supported")
+    return given or None
 
 
 def _told_to_plugins(cluster: _Cluster, trust: Trust) -> Mapping[str, Any]:

@@ -6,7 +6,6 @@ import base64
 import copy
 import json
 import stat
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from dragonfly_task_operator.errors import SettingsError
 from dragonfly_task_operator.kube.connection import source_of
 from dragonfly_task_operator.kube.credentials import Credentials
 from dragonfly_task_operator.kube.kubeconfig import Kubeconfig
-from dragonfly_task_operator.kube.proxies import proxy_of
 from tests.simulator.tls.authority import Authority
 
 V1 = "client.authentication.k8s.io/v1"
@@ -45,8 +43,8 @@ def of(*, user: object = None, **cluster: Any) -> dict[str, Any]:
     return content
 
 
-async def read(path: Path, environment: Mapping[str, str] | None = None) -> Credentials:
-    return await Kubeconfig([path], environment=environment or {}).read()
+async def read(path: Path) -> Credentials:
+    return await Kubeconfig([path]).read()
 
 
 def plugin(folder: Path, says: str, *, code: int = 0, name: str = "plugin") -> Path:
@@ -264,43 +262,11 @@ async def test_nothing_secret_is_shown(tmp_path: Path) -> None:
 # Proxies
 
 
-@pytest.mark.parametrize(
-    ("server", "no_proxy", "is_used"),
-    [
-        ("https://10.1.2.3:6443", "", True),
-        ("https://10.1.2.3:6443", "10.0.0.0/8", False),
-        ("https://10.1.2.3:6443", " 192.168.0.0/16 , 10.1.2.3", False),
-        ("https://10.1.2.3:6443", "10.1.2.3:443", True),
-        ("https://10.1.2.3:6443", "10.1.2.3:6443", False),
-        ("https://10.1.2.3:6443", "11.0.0.0/8,rubbish/8", True),
-        ("https://10.1.2.3:6443", "*", False),
-        ("https://[fd00::7]:6443", "fd00::/8", False),
-        ("https://[fd00::7]:6443", "fd00::7", False),
-        ("https://[fd00::7]:6443", "[fd00::7]:6443", False),
-        ("https://api.example.com", "example.com", False),
-        ("https://API.example.com.", "API.EXAMPLE.COM", False),
-        ("https://api.example.com", ".example.com", False),
-        ("https://example.com", ".example.com", True),
-        ("https://api.example.com", "*.example.com", False),
-        ("https://api.badexample.com", "example.com", True),
-        ("https://api.example.com", "example.com:443", False),
-        ("https://api.example.com", "example.com:6443", True),
-        ("https://api.example.com", "10.0.0.0/8", True),
-        ("https://127.0.0.2:6443", "", False),
-        ("https://localhost:6443", "", False),
-        ("http://10.1.2.3:8080", "", False),  # for http there is HTTP_PROXY
-    ],
-)
-def test_no_proxy_is_read_as_go_reads_it(server: str, no_proxy: str, *, is_used: bool) -> None:
-    environment = {"https_proxy": "proxy.example.com:3128", "NO_PROXY": no_proxy}
-
-    assert proxy_of(server, environment) == ("http://proxy.example.com:3128" if is_used else None)
-
-
 async def test_proxy_url_goes_before_the_environment(tmp_path: Path) -> None:
-    environment = {"HTTPS_PROXY": "http://one:3128"}
+    def one(url: str) -> str:
+        return f"http://one:3128/?{url}"
 
-    with_url = await read(written(tmp_path, of(proxy_url="http://two:3128")), environment)
-    without = await read(written(tmp_path, of()), environment)
+    with_url = await Kubeconfig([written(tmp_path, of(proxy_url="http://two:3128"))], proxy_for=one).read()
+    without = await Kubeconfig([written(tmp_path, of())], proxy_for=one).read()
 
-    assert (with_url.proxy, without.proxy) == ("http://two:3128", "http://one:3128")
+    assert (with_url.proxy, without.proxy) == ("http://two:3128", "http://one:3128/?https://10.0.0.1:6443")
