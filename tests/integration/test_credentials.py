@@ -56,6 +56,10 @@ def through(proxy: ApiServerProxy, started: Started, tmp_path: Path) -> Through:
     return Through(proxy, started, tmp_path)
 
 
+def comes_up(operator: Replica) -> None:
+    wait_for(lambda: operator.probe("/readyz")[0] == 200, "readiness", seconds=60)
+
+
 def ready_again(operator: Replica) -> float:
     return wait_for(lambda: operator.probe("/readyz")[0] == 200, "readiness", seconds=RECOVERS_SECONDS * BUSY_MACHINE)
 
@@ -87,7 +91,7 @@ def test_token_that_is_revoked_is_read_again_and_until_then_the_operator_is_not_
     token.write_text("one\n")
     through.proxy.accepts_only("one")
     operator = through.start(user(tmp_path), *options)
-    operator.comes_up()
+    comes_up(operator)
 
     through.proxy.accepts_only("two")
     through.proxy.closes_connections()
@@ -104,7 +108,7 @@ def test_operator_does_not_hammer_while_it_is_refused(objects: Objects, through:
     proxy = through.proxy
     proxy.accepts_only("one")
     operator = through.start({"token": "one"})
-    operator.comes_up()
+    comes_up(operator)
     proxy.accepts_only("two")
     proxy.closes_connections()
     wait_for(lambda: "answered 401" in operator.probe("/readyz")[1], "the trouble to be told")
@@ -112,9 +116,10 @@ def test_operator_does_not_hammer_while_it_is_refused(objects: Objects, through:
     before = proxy.requests()
     for number in range(20):
         objects.create(manifest("TaskSearch", f"meanwhile-{number}", {"taskID": "b2" * 32}))
-    seconds = wait_for(lambda: proxy.requests() >= before + 3, "some knocks", seconds=40)
+    # What was under way is refused at once; after that there are only knocks. It had been 29 requests a second.
+    seconds = wait_for(lambda: proxy.requests() >= before + 10, "some knocks", seconds=50)
 
-    assert seconds > 2  # 29 requests a second it had been
+    assert seconds > 4
 
 
 def test_ca_that_changes_with_the_servers_certificate_is_read_again(
@@ -127,7 +132,7 @@ def test_ca_that_changes_with_the_servers_certificate_is_read_again(
     with ApiServerProxy(upstream, certificate=old.signs("127.0.0.1"), folder=tmp_path).running() as proxy:
         kubeconfig = proxy.kubeconfig(tmp_path / "kubeconfig", user={"token": "any"}, certificate_authority="ca.crt")
         operator = started(f"--kubeconfig={kubeconfig}")
-        operator.comes_up()
+        comes_up(operator)
 
         proxy.shows(new.signs("127.0.0.1"))
         wait_for(lambda: "certificate" in operator.probe("/readyz")[1], "the trouble to be told")
@@ -149,4 +154,4 @@ def test_operator_acts_for_whom_it_is_to_impersonate_and_with_no_other_rights(th
 def test_operator_that_impersonates_its_service_account_works(through: Through) -> None:
     account = f"system:serviceaccount:{NAMESPACE}:{SERVICE_ACCOUNT}"
 
-    through.start({"token": "any", "as": account, "as-groups": ["system:authenticated"]}).comes_up()
+    comes_up(through.start({"token": "any", "as": account, "as-groups": ["system:authenticated"]}))
