@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+import aiohttp
+
 from dragonfly_task_operator.api.base import API_VERSION, GROUP
 from dragonfly_task_operator.api.kinds import KINDS
 from dragonfly_task_operator.errors import StartError
-from dragonfly_task_operator.kube.answers import ForeignAnswer
-from dragonfly_task_operator.kube.connection import Busy, Line, NoAnswer
+from dragonfly_task_operator.kube.connection import Line, Refused
 from dragonfly_task_operator.kube.looking_up import NO_ANSWER
 from dragonfly_task_operator.observability.logs import fields
 
@@ -42,13 +43,12 @@ async def _served_in_time(line: Line, server: str) -> set[str]:
     while True:
         try:
             return await _served(line, server)
-        except (NoAnswer, Busy, ForeignAnswer) as error:
-            if time.monotonic() + _PAUSE_SECONDS > give_up:
+        except NO_ANSWER as error:
+            is_final = isinstance(error, (Refused, aiohttp.ClientConnectorError))  # waited for, or nobody there
+            if is_final or time.monotonic() + _PAUSE_SECONDS > give_up:
                 raise StartError(_told(server, error)) from None
             log.warning("start.delayed", extra=fields(error=str(error)))
             await asyncio.sleep(_PAUSE_SECONDS)
-        except NO_ANSWER as error:
-            raise StartError(_told(server, error)) from None
 
 
 def _told(server: str, error: BaseException) -> str:
