@@ -66,6 +66,8 @@ class Stage:
     control_plane: ControlPlane
     simulations: Sequence[Simulation]
     operator: subprocess.Popen[bytes]
+    operator_started: float
+    """`time.monotonic`."""
 
     @property
     def targets(self) -> list[str]:
@@ -204,7 +206,8 @@ def stage(
             simulations[0].control.list_hosts_of(other.control)
         arguments = [*settings, *(f"--scheduler={each}" for each in simulations[0].scheduler_addresses)]
         log = control_plane.directory / "operator.log"
+        started = time.monotonic()
         operator = stack.enter_context(running_operator(control_plane, arguments, log=log))
-        ready = Stage(control_plane, simulations, operator)
+        ready = Stage(control_plane, simulations, operator, started)
         ready.run("TaskSearch", reason="NotFound", targets=[{"taskID": "0" * 64}])
         yield ready

@@ -163,6 +163,29 @@ class ControlPlane:
         """Let the frozen etcd go on."""
         self._etcd.resume()
 
+    def back_up(self) -> Path:
+        """Copy the store as it is now; returns where to. It is frozen meanwhile."""
+        backup = self.directory / f"backup-{next(self._names)}"
+        self.pause_etcd()
+        try:
+            shutil.copytree(self._store, backup)
+        finally:
+            self.resume_etcd()
+        return backup
+
+    def restore(self, backup: Path) -> None:
+        """Put a copy of the store back and start both servers, where they were: resourceVersions go back with it."""
+        self.stop_apiserver(kill=True)
+        self._etcd.stop(kill=True)
+        shutil.rmtree(self._store)
+        shutil.copytree(backup, self._store)
+        self._run_etcd()
+        self.start_apiserver()
+
+    @property
+    def _store(self) -> Path:
+        return self.directory / "etcd"
+
     @contextlib.contextmanager
     def _own_directory(self) -> Iterator[Path]:
         directory = self._given_directory
@@ -212,7 +235,10 @@ class ControlPlane:
 
     def _start_etcd(self) -> None:
         self._etcd_port = free_port()
-        self._etcd.start(etcd_command(self.assets.etcd, data=self.directory / "etcd", port=self._etcd_port))
+        self._run_etcd()
+
+    def _run_etcd(self) -> None:
+        self._etcd.start(etcd_command(self.assets.etcd, data=self._store, port=self._etcd_port))
 
     def _start_new_apiserver(self) -> None:
         self._apiserver_port = free_port()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,9 @@ from dragonfly_task_operator.errors import InvalidTarget, LeaseLost, OperatorErr
 
 EXIT_FAILED = 1
 EXIT_INVALID = 2
+
+LAST_SECONDS = 1.0
+"""For the interpreter to end in, once the operator has."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
@@ -57,11 +63,30 @@ def run(config: Path | None, **flags: Any) -> None:
     try:
         loaded = settings.load({name: value for name, value in flags.items() if value not in (None, ())}, config=config)
         logs.set_up(loaded.log_format)
-        asyncio.run(app.run(loaded))
+        asyncio.run(ending_soon(app.run(loaded)))
     except SettingsError as error:
         _leave(error, EXIT_INVALID)
     except (StartError, LeaseLost, WatchLost) as error:
         _leave(error, EXIT_FAILED)
+
+
+async def ending_soon(work: Coroutine[Any, Any, None]) -> None:
+    """Do some work, after which the process ends within seconds, whatever may hold it up.
+
+    A thread that waits for a name server, say: Python waits for it, for as long as that takes.
+    """
+    code = EXIT_FAILED
+    try:
+        await work
+        code = 0
+    except OperatorError as error:
+        if isinstance(error, SettingsError):
+            code = EXIT_INVALID
+        raise
+    finally:
+        timer = threading.Timer(LAST_SECONDS, os._exit, (code,))
+        timer.daemon = True
+        timer.start()
 
 
 @main.command()

@@ -166,12 +166,22 @@ def test_sigterm_ends_an_operator_that_has_not_come_to_start(start: Start, proxy
     assert (before, code, seconds < 6) == (503, 0, True)
 
 
+def test_frozen_process_that_wakes_goes_on(ready: Replica) -> None:
+    ready.process.send_signal(signal.SIGSTOP)
+    began = time.monotonic()
+    wait_for(lambda: time.monotonic() - began > 15, "a while")
+    ready.process.send_signal(signal.SIGCONT)
+
+    assert is_ready(ready) < 30
+    assert ready.process.poll() is None
+
+
 def test_operator_that_can_watch_no_more_ends_with_a_line_that_says_why(start: Start, proxy: ApiServerProxy) -> None:
     doomed = start()
     is_ready(doomed)
     error = json.dumps(NO_WATCH["no leader"]).encode()
 
-    proxy.answers(WATCHES, 200, error + b"\n")
+    proxy.answers(WATCHES, 200, error + b"\n")  # the other operators of this module end, too
     proxy.ends_watches()
     seconds = wait_for(lambda: doomed.process.poll() is not None, "its end", seconds=100)
 
@@ -181,13 +191,3 @@ def test_operator_that_can_watch_no_more_ends_with_a_line_that_says_why(start: S
     assert "could not be watched for 60 s" in lines[0]
     assert "etcdserver: no leader" in lines[0]
     assert "Traceback" not in doomed.log.read_text()
-
-
-def test_frozen_process_that_wakes_goes_on(ready: Replica) -> None:
-    ready.process.send_signal(signal.SIGSTOP)
-    began = time.monotonic()
-    wait_for(lambda: time.monotonic() - began > 15, "a while")
-    ready.process.send_signal(signal.SIGCONT)
-
-    assert is_ready(ready) < 30
-    assert ready.process.poll() is None

@@ -98,3 +98,25 @@ def test_crds_prints_what_is_committed() -> None:
     crds = Path(__file__).parents[2] / "crds"
     committed = "---\n".join((crds / f"{plural}.yaml").read_text() for plural in ("tasksearches", "taskdeletions"))
     assert run("crds").output == committed
+
+
+ENDING = """
+import asyncio, sys, time
+from dragonfly_task_operator.cli import ending_soon
+from dragonfly_task_operator.errors import WatchLost
+
+async def work():
+    asyncio.get_running_loop().run_in_executor(None, time.sleep, 300)
+    await asyncio.sleep(0)
+    if sys.argv[1:]:
+        raise WatchLost("gone")
+
+asyncio.run(ending_soon(work()))
+"""
+
+
+@pytest.mark.parametrize(("arguments", "code"), [((), 0), (("fail",), 1)])
+def test_thread_that_is_stuck_does_not_keep_the_process_from_ending(arguments: tuple[str, ...], code: int) -> None:
+    done = subprocess.run([sys.executable, "-c", ENDING, *arguments], check=False, timeout=60, capture_output=True)
+
+    assert done.returncode == code

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -34,6 +34,7 @@ from dragonfly_task_operator.engine.subject import describe
 from dragonfly_task_operator.engine.verdict import suspended
 from dragonfly_task_operator.errors import OperatorError
 from dragonfly_task_operator.kube.composing import RawStatus, acknowledge, give_up, suspend, withhold
+from dragonfly_task_operator.kube.ended import Ended
 from dragonfly_task_operator.kube.events import Recorder
 from dragonfly_task_operator.kube.history import Age, History
 from dragonfly_task_operator.kube.objects import (
@@ -90,7 +91,7 @@ class _Entry:
 
 
 class Reconciler:
-    """All objects of the operator. It is shown each before Kopf is (`kube.watch.reading.Observer`)."""
+    """All objects of the operator."""
 
     def __init__(
         self, *, means: Means, objects: Objects, recorder: Recorder, metrics: Metrics, history: History
@@ -102,14 +103,13 @@ class Reconciler:
         self._history = history
         self._entries: dict[str, _Entry] = {}
         self._resting = Resting(means.clock, self._wake)
-        self._unlisted: dict[Scope, set[str]] = {}
+        self._ended = Ended()
         self._is_stopping = False
 
-    def show(self, scope: Scope, body: Body) -> bool:
-        """Look at an object that exists, before Kopf does. Returns whether it is news, and may need something."""
-        snapshot = self._snapshot(scope.kind, body)
+    def is_news(self, kind: Kind, body: Body) -> bool:
+        """Look at an object that exists. Returns whether it is news, and needs something: then it is to be observed."""
+        snapshot = self._snapshot(kind, body)
         uid = snapshot.ref.uid
-        self._unlisted.get(scope, set()).discard(uid)
         if body["metadata"].get("deletionTimestamp"):
             # Somebody else's finalizer keeps it for a while; for this operator it is gone.
             self.forget(uid)
@@ -124,22 +124,6 @@ class Reconciler:
         self._resting.put(snapshot.ref, snapshot.age, rest.until)
         return False
 
-    def begin_list(self, scope: Scope) -> None:
-        """Take note that all objects of a scope are going to be shown."""
-        self._unlisted[scope] = self._known(scope)
-
-    def end_list(self, scope: Scope, version: str) -> None:
-        """Take note that all objects that there are have been shown: what was not is gone, with no event to say so."""
-        for uid in self._unlisted.pop(scope, ()):
-            self._vanish(uid)
-        what, seen = scope.kind.plural, self._history.seen(scope.kind.plural)
-        self._history.compare(what, version, before=seen, era=self._history.era)
-        self._history.saw(what, version)
-
-    def saw_version(self, scope: Scope, version: str) -> None:
-        """Take note of how far a watch has come."""
-        self._history.saw(scope.kind.plural, version)
-
     def observe(self, kind: Kind, body: Body) -> None:
         """Take note of an object that exists. Stale and repeated events change nothing."""
         snapshot = self._snapshot(kind, body)
@@ -151,6 +135,7 @@ class Reconciler:
     def forget(self, uid: str) -> None:
         """Take note that an object is gone: whatever it had going stops."""
         self._resting.remove(uid)
+        self._ended.remove(uid)
         entry = self._entries.pop(uid, None)
         if entry is not None and entry.worker is not None:
             entry.worker.cancel()
@@ -161,17 +146,19 @@ class Reconciler:
         Raises:
             ApiUnavailable: nothing was forgotten.
         """
-        known = self._known(scope)
+        known = self.known(scope)
         async for uid in self._objects.uids(scope.kind, scope.namespace):
             known.discard(uid)
-        for uid in known:
-            self._vanish(uid)
+        self.vanish(known)
 
-    def _vanish(self, uid: str) -> None:
-        log.info("object.vanished", extra=fields(uid=uid))
-        self.forget(uid)
+    def vanish(self, uids: Iterable[str]) -> None:
+        """Forget objects that are not there any more, and that no event has told of."""
+        for uid in uids:
+            log.info("object.vanished", extra=fields(uid=uid))
+            self.forget(uid)
 
-    def _known(self, scope: Scope) -> set[str]:
+    def known(self, scope: Scope) -> set[str]:
+        """Give the uids of the objects that are known."""
         refs = [*(entry.ref for entry in self._entries.values()), *self._resting.refs()]
         return {ref.uid for ref in refs if ref.kind is scope.kind and scope.namespace in {None, ref.namespace}}
 
@@ -338,10 +325,15 @@ class Reconciler:
         if not has_room(snapshot.body):
             await self._withhold(entry, snapshot, UnreadableSpec(NO_ROOM, reason=Reason.INVALID_SPEC, known=spec))
             return None
-        running = Running(
-            snapshot, entry.changed, begin, spec, self._means, self._objects, self._recorder, self._metrics
-        )
-        await self._run(entry, running)
+        lost = self._ended.lost(snapshot.ref.uid, begin.key, era=snapshot.era)
+        if lost is not None and not snapshot.record().is_finished:
+            log.warning("run.restored", extra=fields(object=snapshot.ref, uid=snapshot.ref.uid, run=begin.key))
+            await self._write(entry, snapshot, lambda _: lost)
+        else:
+            running = Running(
+                snapshot, entry.changed, begin, spec, self._means, self._objects, self._recorder, self._metrics
+            )
+            await self._run(entry, running)
         return self._means.clock.now()
 
     async def _withhold(self, entry: _Entry, snapshot: Snapshot, error: UnreadableSpec) -> None:
@@ -368,7 +360,9 @@ class Reconciler:
         entry.running = running
         try:
             with self._metrics.objects_going.track_inprogress():
-                await running.execute()
+                end = await running.execute()
+            status = end.body.get("status") or {}
+            self._ended.put(end.ref.uid, running.begin.key, era=end.era, status=status)
         finally:
             entry.running = None
             entry.see(running.snapshot)

@@ -16,6 +16,7 @@ from dragonfly_task_operator.kube.history import History
 from dragonfly_task_operator.kube.keyring import Keyring
 from dragonfly_task_operator.kube.objects import ApiUnavailable, Objects
 from dragonfly_task_operator.kube.reconciler import Reconciler
+from dragonfly_task_operator.kube.showing import Showing
 from dragonfly_task_operator.kube.watch.bringing import bring
 from dragonfly_task_operator.kube.watch.reading import pacing, response_class
 from dragonfly_task_operator.kube.watch.scopes import Scope
@@ -46,7 +47,7 @@ class Watcher:
         take_signals: Callable[[], None],
     ) -> None:
         self._reconciler, self._history, self._take_signals = reconciler, history, take_signals
-        trace, responses = pacing(sights), response_class(sights, reconciler)
+        trace, responses = pacing(sights), response_class(sights, Showing(reconciler, history))
         self._line = partial(Line, keyring, limit=0, trace=trace, response_class=responses)
 
     async def bring(self, scope: Scope) -> None:

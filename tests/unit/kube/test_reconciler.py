@@ -52,6 +52,7 @@ class ApiServer(Objects):
     def __init__(self) -> None:
         self.bodies: dict[str, dict[str, Any]] = {}
         self.versions = 0
+        self.history = History()
         self.fail: Callable[[Record], None] = lambda status: None
 
     def put(self, name: str = "one", kind: Kind = TASK_SEARCH, **spec: Any) -> dict[str, Any]:
@@ -83,7 +84,7 @@ class ApiServer(Objects):
     async def get(self, ref: Ref) -> Snapshot:
         if ref.name not in self.bodies:
             raise ObjectGone("gone")
-        return Snapshot(ref, copy.deepcopy(self.bodies[ref.name]))
+        return Snapshot(ref, copy.deepcopy(self.bodies[ref.name]), self.history.era)
 
     async def write_status(self, snapshot: Snapshot, render: Callable[[Snapshot], Body]) -> Snapshot:
         status = render(snapshot)
@@ -388,3 +389,125 @@ async def test_object_is_removed_when_its_time_after_finishing_is_over(
     await asyncio.sleep(2)
 
     assert (is_there, "one" in api.bodies) == (True, False)
+
+
+SLOW = 10
+"""Seconds within which every run here is over."""
+
+
+async def test_object_at_rest_is_known_without_kopf(reconciler: Reconciler, world: World, api: ApiServer) -> None:
+    reconciler.observe(TASK_SEARCH, api.put())
+    await asyncio.sleep(SLOW)
+    finished = copy.deepcopy(api.bodies["one"])
+    after = Reconciler(means=world.means(), objects=api, recorder=Silent(), metrics=Metrics(), history=History())
+
+    news = [after.is_news(TASK_SEARCH, body) for body in (finished, finished, api.touch(), api.put(runID="two"))]
+
+    assert (news, after.known(SEARCHES)) == ([False, False, False, True], {"uid-of-one"})
+
+
+async def test_object_that_is_being_deleted_is_forgotten(reconciler: Reconciler, api: ApiServer) -> None:
+    reconciler.observe(TASK_SEARCH, api.put())
+    await asyncio.sleep(SLOW)
+    body = api.touch()
+    body["metadata"]["deletionTimestamp"] = "2026-11-24T00:00:00Z"
+
+    assert (reconciler.is_news(TASK_SEARCH, body), reconciler.known(SEARCHES)) == (False, set())
+
+
+async def test_objects_are_known_by_kind_and_namespace(reconciler: Reconciler, api: ApiServer) -> None:
+    reconciler.observe(TASK_SEARCH, api.put())
+    reconciler.observe(TASK_DELETION, api.put("two", TASK_DELETION))
+    await asyncio.sleep(SLOW)
+
+    scopes = [(TASK_SEARCH, None), (TASK_SEARCH, "default"), (TASK_SEARCH, "other"), (TASK_DELETION, "default")]
+    known = [reconciler.known(Scope(*each)) for each in scopes]
+
+    assert known == [{"uid-of-one"}, {"uid-of-one"}, set(), {"uid-of-two"}]
+
+
+async def test_object_whose_time_comes_while_the_api_server_is_down_is_seen_to_afterwards(
+    reconciler: Reconciler, api: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reconciler.observe(TASK_SEARCH, api.put(ttlSecondsAfterFinished=100))
+    await asyncio.sleep(SLOW)
+    get = api.get
+
+    async def get_later(ref: Ref) -> Snapshot:
+        if now() < 200:
+            raise ApiUnavailable("down")
+        return await get(ref)
+
+    monkeypatch.setattr(api, "get", get_later)
+
+    await asyncio.sleep(150)
+    is_there = "one" in api.bodies
+    await asyncio.sleep(60)
+    assert (is_there, "one" in api.bodies) == (True, False)
+
+
+def back(history: History, body: dict[str, Any], *, to: int) -> dict[str, Any]:
+    """Restore an object as it was at a version."""
+    history.compare("tasksearches", "1", before=2, era=history.era)
+    body["metadata"]["resourceVersion"] = str(to)
+    return body
+
+
+@pytest.fixture
+def history(api: ApiServer) -> History:
+    return api.history
+
+
+@pytest.fixture
+async def historic(world: World, api: ApiServer, history: History) -> AsyncIterator[Reconciler]:
+    reconciler = Reconciler(means=world.means(), objects=api, recorder=Silent(), metrics=Metrics(), history=history)
+    yield reconciler
+    await reconciler.aclose(may_write=False)
+
+
+async def test_run_goes_on_and_ends_once_when_history_has_gone_back(
+    historic: Reconciler, history: History, world: World, api: ApiServer
+) -> None:
+    api.versions = 1000
+    pending = api.put()
+    historic.observe(TASK_SEARCH, copy.deepcopy(pending))
+    await asyncio.sleep(1)
+    assert api.status().reason == "Running"
+
+    api.versions = 500
+    api.bodies["one"] = back(history, pending, to=500)
+    historic.observe(TASK_SEARCH, copy.deepcopy(api.bodies["one"]))
+
+    await asyncio.sleep(SLOW)
+    assert (api.status().is_finished, asked(world)) == (True, 1)
+
+
+async def test_run_that_ended_is_told_again_and_not_done_again_when_its_end_was_lost(
+    historic: Reconciler, history: History, world: World, api: ApiServer
+) -> None:
+    api.versions = 1000
+    pending = api.put()
+    historic.observe(TASK_SEARCH, copy.deepcopy(pending))
+    await asyncio.sleep(SLOW)
+    ended = api.bodies["one"]["status"]
+
+    api.versions = 500
+    api.bodies["one"] = back(history, pending, to=500)
+    historic.observe(TASK_SEARCH, copy.deepcopy(api.bodies["one"]))
+
+    await asyncio.sleep(SLOW)
+    assert (api.bodies["one"]["status"], asked(world)) == (ended, 1)
+
+
+async def test_edit_is_obeyed_after_history_has_gone_back(
+    historic: Reconciler, history: History, world: World, api: ApiServer
+) -> None:
+    api.versions = 1000
+    historic.observe(TASK_SEARCH, api.put())
+    await asyncio.sleep(SLOW)
+
+    api.versions = 500
+    historic.observe(TASK_SEARCH, back(history, api.put(runID="two"), to=501))
+
+    await asyncio.sleep(SLOW)
+    assert (api.bodies["one"]["status"]["runID"], asked(world)) == ("two", 2)

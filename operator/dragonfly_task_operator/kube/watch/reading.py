@@ -141,6 +141,7 @@ class _Response(Answer):
             pass  # so that the connection can be used again
         sight.listing()
         if not metadata.get("continue"):
+            sight.listed()
             self.observer.end_list(sight.scope, str(metadata["resourceVersion"]))
         return {**rest, "items": items}
 

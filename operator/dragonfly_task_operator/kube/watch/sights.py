@@ -49,8 +49,12 @@ class Sight:
     # What is told
 
     def listing(self) -> None:
-        """Take note of a list that is being read: each object, and its end."""
+        """Take note of a list that is being read: each object, and each page."""
         self._listed_to = self._clock()
+
+    def listed(self) -> None:
+        """Take note that the list has come to its end."""
+        self._listed_to = None
 
     def opened(self) -> None:
         """Take note of a watch whose answer has begun."""

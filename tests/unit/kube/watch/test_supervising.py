@@ -159,15 +159,17 @@ async def test_list_that_hangs_is_started_over(kopfs: Kopfs) -> None:
 
 async def test_lists_that_end_in_no_watch_do_not_keep_it_alive(kopfs: Kopfs) -> None:
     async def lists_and_dies(sight: Sight) -> None:
-        sight.listing()
-        await asyncio.sleep(0.1)
-        sight.opened()
-        sight.failed("ERROR")
-        raise RuntimeError("ERROR")
+        while True:
+            sight.listing()
+            await asyncio.sleep(0.1)
+            sight.listed()
+            await asyncio.sleep(1)
+            sight.opened()
+            sight.failed("ERROR")
 
     kopfs.does[SEARCHES] = lists_and_dies
 
-    assert "could not be watched" in await outcome(kopfs.supervisor(), 120)
+    assert "could not be watched" in await outcome(kopfs.supervisor(), 80)
 
 
 async def test_time_in_which_the_process_did_not_run_is_not_counted() -> None:

@@ -1,0 +1,41 @@
+"""What the queue learns from the wire itself, before Kopf brings anything (`kube.watch.reading.Observer`).
+
+Objects at rest get no further, so that neither their bodies are kept nor their number costs anything; a list that is
+complete tells what has vanished; and every version tells which way history goes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dragonfly_task_operator.kube.history import History
+from dragonfly_task_operator.kube.reconciler import Reconciler
+from dragonfly_task_operator.kube.watch.scopes import Scope
+
+
+class Showing:
+    """Shows the queue what is on the wire."""
+
+    def __init__(self, reconciler: Reconciler, history: History) -> None:
+        self._reconciler, self._history = reconciler, history
+        self._unlisted: dict[Scope, set[str]] = {}
+
+    def begin_list(self, scope: Scope) -> None:
+        """Take note that all objects of a scope are going to be shown."""
+        self._unlisted[scope] = self._reconciler.known(scope)
+
+    def show(self, scope: Scope, body: dict[str, Any]) -> bool:
+        """Look at an object that exists. Returns whether it needs something, so that Kopf has to bring it."""
+        self._unlisted.get(scope, set()).discard(body["metadata"]["uid"])
+        return self._reconciler.is_news(scope.kind, body)
+
+    def end_list(self, scope: Scope, version: str) -> None:
+        """Take note that all objects that there are have been shown: what was not is gone, with no event to say so."""
+        self._reconciler.vanish(self._unlisted.pop(scope, ()))
+        what = scope.kind.plural
+        self._history.compare(what, version, before=self._history.seen(what), era=self._history.era)
+        self._history.saw(what, version)
+
+    def saw_version(self, scope: Scope, version: str) -> None:
+        """Take note of how far a watch has come."""
+        self._history.saw(scope.kind.plural, version)
