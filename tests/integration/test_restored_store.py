@@ -69,24 +69,30 @@ def test_runs_end_and_edits_and_new_objects_are_seen_after_a_restore(
     own: ControlPlane, kubectl_here: Kubectl, here: Objects, operator: Replica, world: Control
 ) -> None:
     is_ready(operator)
-    going, finished, edited, late = "e1" * 32, "e2" * 32, "e3" * 32, "e4" * 32
+    going, finished, edited, late, lost = (f"e{number}" * 32 for number in range(1, 6))
+    world.caches(lost, on="n1", state="downloading")
     world.caches(going, on="n1", state="downloading")
     world.caches(going, on="n2")
     for task in (finished, edited):
         world.caches(task, on="all")
     kubectl_here.apply(deletion("going", going))
     kubectl_here.apply(deletion("finished", finished))
+    kubectl_here.apply(deletion("end-lost", lost))
     kubectl_here.apply(deletion("edited", edited, dryRun=True))
     for name in ("finished", "edited"):
         here.until("TaskDeletion", name, is_finished)
-    here.until("TaskDeletion", "going", is_running)
+    for name in ("going", "end-lost"):
+        here.until("TaskDeletion", name, is_running)
     # What is done after the backup, and lost: enough of it for the versions to go back by some hundred.
     kubectl_here.apply(deletion("suspended", late, suspend=True))
     backup = own.back_up()
     for number in range(100):
         kubectl_here.must("annotate", "tdel", "suspended", "finished", f"number={number}", "--overwrite")
-    kubectl_here.apply(deletion("lost", late))
-    here.until("TaskDeletion", "lost", is_finished)
+    kubectl_here.apply(deletion("wholly-lost", late))
+    world.caches(lost, on="n1")
+    for name in ("wholly-lost", "end-lost"):
+        here.until("TaskDeletion", name, is_finished)
+    world.caches(lost, on="n3")  # somebody downloads it after the deletion: that is no business of the deletion's
 
     own.restore(backup)
     wait_for(lambda: "history.went_back" in operator.log.read_text(), "it to be noticed", seconds=60)
@@ -98,11 +104,14 @@ def test_runs_end_and_edits_and_new_objects_are_seen_after_a_restore(
     world.caches(going, on="n1")
     status = here.until("TaskDeletion", "going", is_finished, seconds=30)
     assert (succeeded(status)[1], status["peers"]["deleted"]) == ("Deleted", 2)
+    assert here.until("TaskDeletion", "end-lost", is_finished, seconds=30)["peers"]["deleted"] == 1
+    assert world.holders(lost) == {"n3"}
     asked = world.delete_requests()
     assert {task: len(asked_of) for task, asked_of in by_task(asked).items() if task != late} == {
         going: 2,
         finished: 11,
         edited: 11,
+        lost: 1,
     }
     assert operator.process.poll() is None
 
@@ -113,14 +122,14 @@ def test_kind_whose_crd_goes_and_comes_is_watched_again(
     is_ready(operator)
     kubectl_here.must("delete", "crd", CRD)
     seconds = wait_for(lambda: "tasksearches: not watched" in operator.probe("/readyz")[1], "the truth", seconds=30)
-    kubectl_here.apply(deletion("of-the-other-kind", "e5" * 32))
+    kubectl_here.apply(deletion("of-the-other-kind", "f5" * 32))
     here.until("TaskDeletion", "of-the-other-kind", is_finished, seconds=30)
 
     kubectl_here.apply(yaml.safe_load(to_yaml(TASK_SEARCH)))
     kubectl_here.must("wait", "--for=condition=Established", f"crd/{CRD}", "--timeout=30s")
     back = is_ready(operator)
 
-    kubectl_here.apply(manifest("TaskSearch", "after-the-crd", {"taskID": "e6" * 32}))
+    kubectl_here.apply(manifest("TaskSearch", "after-the-crd", {"taskID": "f6" * 32}))
     here.until("TaskSearch", "after-the-crd", is_finished, seconds=30)
     assert (seconds < 15, back < 20) == (True, True)
 

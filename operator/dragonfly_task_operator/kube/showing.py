@@ -6,6 +6,7 @@ complete tells what has vanished; and every version tells which way history goes
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from dragonfly_task_operator.kube.history import History
@@ -13,28 +14,39 @@ from dragonfly_task_operator.kube.reconciler import Reconciler
 from dragonfly_task_operator.kube.watch.scopes import Scope
 
 
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """A list that is being read: which known objects it has not shown yet, and what was known when it began."""
+
+    unlisted: set[str]
+    seen: int
+    era: int
+
+
 class Showing:
     """Shows the queue what is on the wire."""
 
     def __init__(self, reconciler: Reconciler, history: History) -> None:
         self._reconciler, self._history = reconciler, history
-        self._unlisted: dict[Scope, set[str]] = {}
+        self._listings: dict[Scope, _Listing] = {}
 
     def begin_list(self, scope: Scope) -> None:
         """Take note that all objects of a scope are going to be shown."""
-        self._unlisted[scope] = self._reconciler.known(scope)
+        seen, era = self._history.seen(scope.kind.plural), self._history.era
+        self._listings[scope] = _Listing(self._reconciler.known(scope), seen, era)
 
     def show(self, scope: Scope, body: dict[str, Any]) -> bool:
         """Look at an object that exists. Returns whether it needs something, so that Kopf has to bring it."""
-        self._unlisted.get(scope, set()).discard(body["metadata"]["uid"])
+        if scope in self._listings:
+            self._listings[scope].unlisted.discard(body["metadata"]["uid"])
         return self._reconciler.is_news(scope.kind, body)
 
     def end_list(self, scope: Scope, version: str) -> None:
         """Take note that all objects that there are have been shown: what was not is gone, with no event to say so."""
-        self._reconciler.vanish(self._unlisted.pop(scope, ()))
-        what = scope.kind.plural
-        self._history.compare(what, version, before=self._history.seen(what), era=self._history.era)
-        self._history.saw(what, version)
+        listing = self._listings.pop(scope)
+        self._reconciler.vanish(listing.unlisted)
+        self._history.compare(scope.kind.plural, version, before=listing.seen, era=listing.era)
+        self._history.saw(scope.kind.plural, version)
 
     def saw_version(self, scope: Scope, version: str) -> None:
         """Take note of how far a watch has come."""
