@@ -206,7 +206,7 @@ def _metadata(body: object, *more: str) -> Body:
     if not isinstance(metadata, dict):
         raise MalformedDocument("an object without metadata")
     for name in ("resourceVersion", *more):
-        if not isinstance(metadata.get(name), str):
+        if not isinstance(metadata.get(name), str) or not metadata[name]:
             raise MalformedDocument(f"an object without {name}")
     return metadata
 
