@@ -13,6 +13,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from dragonfly_task_operator.api.kinds import TASK_SEARCH
+from dragonfly_task_operator.kube.connection import Answer
 from dragonfly_task_operator.kube.watch.reading import pacing, response_class
 from dragonfly_task_operator.kube.watch.scopes import Scope
 from dragonfly_task_operator.kube.watch.sights import Sight, Sights
@@ -122,23 +123,34 @@ async def test_answer_that_is_no_list_is_a_lost_connection_and_forgets_nothing(
     assert not [event for event in shown.events if event.startswith("end")]
 
 
+def status_of(code: int, message: str) -> dict[str, Any]:
+    return {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "message": message}
+
+
 @pytest.mark.parametrize(
-    ("status", "body", "refused"),
+    ("code", "message", "refused"),
     [
-        (403, {"kind": "Status", "code": 403, "message": "you may not"}, True),
-        (403, {"error": "a proxy's"}, False),
-        (500, {"kind": "Status", "code": 500, "message": "etcdserver: no leader"}, False),
-        (404, {"kind": "Status", "code": 404, "message": "the server could not find the requested resource"}, False),
+        (403, "you may not", True),
+        (500, "etcdserver: no leader", False),
+        (404, "the server could not find the requested resource", False),
     ],
 )
-async def test_refusal_is_one_only_in_the_api_servers_words(
-    sight: Sight, shown: Shown, status: int, body: dict[str, Any], refused: bool
+async def test_refusal_is_told_in_the_api_servers_words(
+    sight: Sight, shown: Shown, code: int, message: str, refused: bool
 ) -> None:
-    async with answered(sight, shown, status, json.dumps(body).encode()) as response:
+    body = status_of(code, message)
+    async with answered(sight, shown, code, json.dumps(body).encode()) as response:
         assert await response.json() == body
 
-    assert (sight.is_refused, f"answered {status}" in sight.trouble) == (refused, True)
-    assert str(body.get("message", "")) in sight.trouble
+    assert (sight.is_refused, sight.trouble) == (refused, f"the API server answered {code}: {message}")
+
+
+async def test_refusal_of_a_proxy_is_none_of_the_api_servers(sight: Sight, shown: Shown) -> None:
+    async with answered(sight, shown, 403, b'{"error": "a proxy refuses"}') as response:
+        with pytest.raises(aiohttp.ClientConnectionError):
+            await response.json()
+
+    assert (sight.is_refused, "answered 403" in sight.trouble) == (False, True)
 
 
 GONE = {"type": "ERROR", "object": {"kind": "Status", "code": 410}}
@@ -187,9 +199,12 @@ async def test_line_that_is_no_json_is_a_lost_connection(sight: Sight, shown: Sh
     assert "no JSON" in sight.trouble
 
 
+GROUPS = {"kind": "APIGroupList", "apiVersion": "v1", "groups": []}
+
+
 async def test_other_answers_are_left_alone(shown: Shown, sight: Sight) -> None:
     async def answer(_: web.Request) -> web.Response:
-        return web.json_response({"groups": []})
+        return web.json_response(GROUPS)
 
     app = web.Application()
     app.router.add_get("/apis", answer)
@@ -198,5 +213,7 @@ async def test_other_answers_are_left_alone(shown: Shown, sight: Sight) -> None:
         aiohttp.ClientSession(response_class=response_class(Sights([]), shown)) as session,
         session.get(server.make_url("/apis")) as response,
     ):
-        assert await response.json() == {"groups": []}
+        assert isinstance(response, Answer)
+        response.path = "/apis"
+        assert await response.json() == GROUPS
     assert shown.events == []
