@@ -74,12 +74,18 @@ def operator(start: Start) -> Replica:
     return start()
 
 
+@pytest.fixture(autouse=True)
+def behaved(proxy: ApiServerProxy) -> Iterator[None]:
+    """Leave nothing that was said to the proxy to the next test."""
+    yield
+    proxy.behaves()
+
+
 @pytest.fixture
-def ready(operator: Replica, proxy: ApiServerProxy) -> Iterator[Replica]:
+def ready(operator: Replica) -> Replica:
     """The operator, which watches both kinds."""
     is_ready(operator)
-    yield operator
-    proxy.behaves()
+    return operator
 
 
 def is_ready(operator: Replica) -> float:
@@ -150,7 +156,6 @@ def test_sigterm_ends_an_operator_that_is_blind(start: Start, proxy: ApiServerPr
 
     code, seconds = blind.stops()
 
-    proxy.behaves()
     assert (code, seconds < 6) == (0, True)
 
 
@@ -162,7 +167,6 @@ def test_sigterm_ends_an_operator_that_has_not_come_to_start(start: Start, proxy
 
     code, seconds = starting.stops()
 
-    proxy.behaves()
     assert (before, code, seconds < 6) == (503, 0, True)
 
 
@@ -185,7 +189,6 @@ def test_operator_that_can_watch_no_more_ends_with_a_line_that_says_why(start: S
     proxy.ends_watches()
     seconds = wait_for(lambda: doomed.process.poll() is not None, "its end", seconds=100)
 
-    proxy.behaves()
     lines = [line for line in doomed.log.read_text().splitlines() if line.startswith("error: ")]
     assert (doomed.process.returncode, len(lines), seconds < 80) == (1, 1, True)
     assert "could not be watched for 60 s" in lines[0]

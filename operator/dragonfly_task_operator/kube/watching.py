@@ -14,7 +14,7 @@ from dragonfly_task_operator.kube import kopf_session
 from dragonfly_task_operator.kube.connection import Line
 from dragonfly_task_operator.kube.history import History
 from dragonfly_task_operator.kube.keyring import Keyring
-from dragonfly_task_operator.kube.objects import ApiUnavailable, Objects
+from dragonfly_task_operator.kube.objects import ApiUnavailable, Objects, WriteRefused
 from dragonfly_task_operator.kube.reconciler import Reconciler
 from dragonfly_task_operator.kube.showing import Showing
 from dragonfly_task_operator.kube.watch.bringing import bring
@@ -74,7 +74,7 @@ async def sweep_forever(reconciler: Reconciler, sights: Sights, *, interval: flo
         await asyncio.sleep(interval)
         for sight in sights.all:
             if not sight.is_refused:
-                with contextlib.suppress(ApiUnavailable):  # the next sweep is soon enough
+                with contextlib.suppress(ApiUnavailable, WriteRefused):  # the next sweep is soon enough
                     await reconciler.sweep(sight.scope)
 
 
@@ -89,6 +89,6 @@ async def look_back_forever(objects: Objects, sights: Sights, history: History, 
             scope, what, era = sight.scope, sight.scope.kind.plural, history.era
             before = history.seen(what)
             if sight.is_watched:  # otherwise it is listed anew in any case
-                with contextlib.suppress(ApiUnavailable):  # the watch meets the same, and tells
+                with contextlib.suppress(ApiUnavailable, WriteRefused):  # the watch meets the same, and tells
                     version = await objects.version(scope.kind, scope.namespace)
                     history.compare(what, version, before=before, era=era)
