@@ -35,7 +35,7 @@ class Listing:
     found: Sequence[Host] = ()
 
 
-def departed(*listings: Listing, of: Host = OLD) -> bool:
+def departed(*listings: Listing, of: Host = OLD, vacant: bool = True) -> bool:
     """Go through listings, five minutes in all, and ask for one peer that can't be reached after the last."""
     clock = SteppingClock()
     memory = HostMemory(clock)
@@ -51,8 +51,10 @@ def departed(*listings: Listing, of: Host = OLD) -> bool:
         for each in listing.answers:
             memory.answered(each)
         for each in listing.silent:
-            memory.silent(each)
+            memory.silent(each, vacant=True)
         clock.passes(seconds=300 / len(listings))
+    if of not in listings[-1].answers:
+        memory.silent(of, vacant=vacant)
     return memory.departed([of]) == {of.id}
 
 
@@ -159,8 +161,15 @@ def test_peer_that_may_be_there_has_not_left(case: str, listings: list[Listing])
     assert not departed(*listings), case
 
 
+def test_peer_at_whose_address_somebody_listens_has_not_left() -> None:
+    assert not departed(Listing({A: [OLD, N1]}), Listing({A: [N1]}), vacant=False)
+
+
 def test_peers_without_a_trace_have_not_left() -> None:
-    assert HostMemory(SteppingClock()).departed([OLD]) == frozenset()
+    memory = HostMemory(SteppingClock())
+    memory.silent(OLD, vacant=True)
+
+    assert memory.departed([OLD]) == frozenset()
 
 
 def test_update_in_place_is_no_departure() -> None:
@@ -173,5 +182,6 @@ def test_traces_of_pods_are_forgotten_after_fifteen_minutes() -> None:
     memory.merge([], [OLD], Evidence(pods={"default": {"10.0.0.1"}}))
     clock.passes(minutes=15, seconds=1)
     memory.merge([], [], Evidence(pods={"default": frozenset()}))
+    memory.silent(OLD, vacant=True)
 
     assert memory.departed([OLD]) == frozenset()

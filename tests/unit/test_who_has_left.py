@@ -9,8 +9,9 @@ from datetime import timedelta
 import pytest
 
 from dragonfly_task_operator.dragonfly import channels, sessions
-from dragonfly_task_operator.errors import LookupFailed
-from tests.simulator import SimulatedCluster, sockets
+from dragonfly_task_operator.engine.model import Host
+from dragonfly_task_operator.errors import LookupFailed, PeerError
+from tests.simulator import Link, SimulatedCluster, sockets
 from tests.unit.test_discovery import TASK, Kubernetes, Operator, operator_of
 
 
@@ -21,10 +22,28 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 async def leavers(operator: Operator) -> set[str]:
-    """List, and give the names of those that have left, taking for granted that nobody can be reached."""
+    """List, ask everybody, and give the names of those that have left."""
     listing = await operator.lists()
-    gone = operator.schedulers.departed(listing.hosts)
+    silent = [host for host in listing.hosts if not await answers(operator, host)]
+    gone = operator.schedulers.departed(silent)
     return {host.hostname for host in listing.hosts if host.id in gone}
+
+
+async def answers(operator: Operator, host: Host) -> bool:
+    try:
+        await operator.peers.stat(host, TASK)
+    except PeerError:
+        return False
+    return True
+
+
+async def test_peer_that_hangs_has_not_left_though_its_scheduler_dropped_it() -> None:
+    async with SimulatedCluster(peers=2) as world, operator_of(world) as operator:
+        await operator.lists()
+        await world.peer("n1").becomes(Link.MUTE)
+        world.scheduler().forgets_hosts([world.peer("n1").host_id])
+
+        assert await leavers(operator) == set()
 
 
 async def test_peer_that_its_scheduler_dropped_has_left() -> None:
@@ -70,6 +89,7 @@ async def test_peer_that_only_a_killed_scheduler_listed_may_be_there() -> None:
     async with SimulatedCluster(schedulers=2, peers=2) as world, operator_of(world) as operator:
         world.scheduler(1).forgets_hosts([world.peer("n1").host_id])
         await operator.lists()
+        await world.peer("n1").goes_down()
         await world.scheduler(0).goes_down()
 
         assert await leavers(operator) == set()
@@ -83,7 +103,8 @@ async def test_seed_that_moved_while_schedulers_restarted_has_left_its_old_addre
         world.announce()
         listing = await operator.lists()
 
-        assert operator.schedulers.departed(listing.hosts) == {old.id}
+        assert not await answers(operator, old)
+        assert operator.schedulers.departed([old]) == {old.id}
         assert {host.ip for host in listing.hosts if host.hostname == "seed0"} == {
             old.ip,
             world.peer("seed0").address[0],
@@ -106,6 +127,8 @@ async def test_peer_whose_pod_is_gone_has_left_and_one_whose_pod_is_ending_has_n
         kubernetes = Kubernetes(answer=pods)
         async with operator_of(world, kubernetes=kubernetes, pods=True) as operator:
             await operator.lists()
+            await world.peer("n1").goes_down()
+            await world.peer("n2").goes_down()
             await world.scheduler().restarts()
             kubernetes.answer = [(*pods[1][:2], False)]
 
@@ -117,6 +140,7 @@ async def test_pods_that_cannot_be_listed_tell_nothing_of_who_has_left() -> None
         kubernetes = Kubernetes(answer=[(world.peer("n1").address[0], "n1", True)])
         async with operator_of(world, kubernetes=kubernetes, pods=True) as operator:
             await operator.lists()
+            await world.peer("n1").goes_down()
             await world.scheduler().restarts()
             kubernetes.answer = LookupFailed("pods: refused")
 

@@ -71,6 +71,8 @@ class HostMemory:
         self._sightings: dict[Host, _Sighting] = {}
         """Those listed last come last. A peer that moved is there twice: a Host is where it is, too."""
         self._found: dict[Host, datetime] = {}
+        self._vacant: set[Host] = set()
+        """At whose address nobody listened when they were asked last."""
         self._listings = 0
         self._evidence = NO_EVIDENCE
 
@@ -116,24 +118,26 @@ class HostMemory:
         if sighting is not None:
             sighting.answered, sighting.alive = self._clock.now(), self._listings
             sighting.answers_unlisted = sighting.last != self._listings
+        self._vacant.discard(host)
 
-    def silent(self, host: Host) -> None:
-        """Take note that a peer could not be asked."""
+    def silent(self, host: Host, *, vacant: bool) -> None:
+        """Take note that a peer could not be asked, and whether that is because nobody listens at its address."""
         sighting = self._sightings.get(host)
         if sighting is not None:
             sighting.answers_unlisted = False
+        (self._vacant.add if vacant else self._vacant.discard)(host)
 
     def departed(self, hosts: Iterable[Host]) -> frozenset[HostID]:
         """Tell which of these peers have left the cluster. Only of one that can't be reached should that be asked.
 
-        One that a scheduler lists has not. Any other has, if
+        One that a scheduler lists has not, nor one at whose address anybody listens: it may hang. Any other has, if
 
         - a scheduler that listed it, answered in the last listing, and has been the same process in between. It is not
           believed where it has left out a peer that answers: then it does not know all the cluster, whatever the cause;
         - or a peer of its name and type is listed at another address, and was not before this one was last known alive;
         - or a pod had its address, and none has.
         """
-        candidates = [host for host in hosts if self._is_unlisted(host)]
+        candidates = [host for host in hosts if host in self._vacant and self.is_unlisted(host)]
         if not candidates:
             return frozenset()
         refuted = self._refuted()
@@ -176,7 +180,8 @@ class HostMemory:
             for host, sighting in self._sightings.items():
                 sighting.was_pod |= host.ip in self._evidence.pods.get(host.cluster, ())
 
-    def _is_unlisted(self, host: Host) -> bool:
+    def is_unlisted(self, host: Host) -> bool:
+        """Whether a peer that was listed or found lately is not listed now."""
         sighting = self._sightings.get(host)
         return sighting.last != self._listings if sighting is not None else host in self._found
 
@@ -213,6 +218,7 @@ class HostMemory:
             old.append(host)
         for host in old:
             del self._sightings[host]
+        self._vacant = {host for host in self._vacant if host in self._sightings or host in self._found}
 
 
 _Name: TypeAlias = tuple[str, str, int, str]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -34,6 +35,9 @@ from dragonfly_task_operator.protos_gen.dfdaemon_pb2 import (
 
 STAT = "/dfdaemon.v2.DfdaemonUpload/StatLocalTask"
 DELETE = "/dfdaemon.v2.DfdaemonUpload/DeleteTask"
+
+_VACANT = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ETIMEDOUT})
+"""What the other side, or the last router before it, answers where nobody is."""
 
 _NEEDED = "StatLocalTask over TCP needs client 1.1.8 or newer"
 """DeleteTask was there before it (read in the client's sources)."""
@@ -126,7 +130,10 @@ class GrpcPeers:
                     if error.is_answer:
                         self._memory.answered(host)
                     else:
-                        self._memory.silent(host)
+                        vacant = self._memory.is_unlisted(host) and await nobody_listens(
+                            host.ip, host.port, timeout=self._timeout
+                        )
+                        self._memory.silent(host, vacant=vacant)
                     raise
                 self._memory.answered(host)
 
@@ -144,6 +151,22 @@ class GrpcPeers:
             return mapped
         description = f"{mapped.description} ({self._memory.last_seen(host)})"
         return PeerError(mapped.reason, description, retryable=mapped.retryable)
+
+
+async def nobody_listens(ip: str, port: int, *, timeout: float) -> bool:
+    """Try whether an address takes connections. A dfdaemon that hangs does: its kernel takes them.
+
+    What fails on this side, for want of files for example, tells nothing of the other.
+    """
+    try:
+        async with asyncio.timeout(timeout):
+            _, writer = await asyncio.open_connection(ip, port)
+    except TimeoutError:
+        return True
+    except OSError as error:
+        return error.errno in _VACANT
+    writer.close()
+    return False
 
 
 def moment(timestamp: Timestamp) -> datetime | None:
