@@ -92,7 +92,7 @@ class HostMemory:
         now = self._clock.now()
         self._listings += 1
         self._evidence = evidence
-        listed = dict.fromkeys(listed)
+        listed, found = dict.fromkeys(listed), tuple(found)
         for host in listed:
             sighting = self._sightings.pop(host, None) or _Sighting(
                 since=now, listed=now, first=self._listings, last=self._listings, alive=self._listings

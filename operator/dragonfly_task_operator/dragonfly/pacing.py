@@ -14,14 +14,15 @@ DEFAULT_REQUESTS_PER_SECOND = 100
 MAX_BURST = 50
 """Requests that a dfdaemon lets wait for their turn, those of other peers among them (its sources)."""
 
-_BURST_SHARE = 4
+_BURST_SHARE = 10
 _FIRST_PRUNING = 1024
 
 
 class Pace:
-    """When the next request to one peer may go: at most so many in any second, a quarter of them at once.
+    """When the next request to one peer may go: at most so many in any second, a tenth of them at once.
 
     The generic cell rate algorithm: what is left of a second's requests after a burst goes at even distances.
+    A larger burst would leave less for a peer that is asked all the time.
     """
 
     __slots__ = ("_burst", "_due", "_interval")

@@ -45,11 +45,11 @@ async def test_no_second_has_more_requests_than_were_agreed(rate: int) -> None:
 async def test_pace_is_used_and_not_only_kept(rate: int) -> None:
     times = await times_of(Pace(rate), 3 * rate + 1)
 
-    assert times[-1] <= 3 / 0.75
+    assert times[-1] <= 3 / 0.9
 
 
 @pytest.mark.looptime
-@pytest.mark.parametrize(("rate", "burst"), [(1, 1), (3, 1), (100, 25), (200, 50), (10_000, MAX_BURST)])
+@pytest.mark.parametrize(("rate", "burst"), [(1, 1), (3, 1), (100, 10), (200, 20), (10_000, MAX_BURST)])
 async def test_a_burst_goes_at_once(rate: int, burst: int) -> None:
     times = await times_of(Pace(rate), burst + 1)
 
