@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dragonfly_task_operator.kube.watch.documents import MalformedDocument, read_list
@@ -29,6 +29,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)  # a busy machine is no defect
 @given(
     items=st.lists(VALUES, max_size=4),
     others=st.tuples(VALUES, VALUES),
