@@ -60,7 +60,7 @@ def crds() -> list[dict[str, Any]]:
         definition = crd(newer(kind))
         status = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]
         status["properties"]["phase"] = {"type": "string"}
-        status["properties"]["peers"]["properties"]["gone"] = {"type": "integer"}
+        status["properties"]["peers"]["properties"]["asleep"] = {"type": "integer"}
         status["properties"]["conditions"]["items"]["properties"]["severity"] = {"type": "string"}
         status["properties"]["history"]["items"]["properties"]["by"] = {"type": "string"}
         made.append(definition)

@@ -38,7 +38,7 @@ SECONDS = 90.0
 
 NEWER_WORDS: dict[str, Any] = {
     "phase": "Third",
-    "peers": {"gone": 2},
+    "peers": {"asleep": 2},
     "history": [{"runKey": "0123456789abcdef", "reason": "Vaporised", "by": "somebody"}],
 }
 
@@ -246,7 +246,7 @@ def test_run_that_was_held_goes_on_with_what_it_had(day: Day, name: str, chapter
     assert (succeeded(status), status["peers"]["deleted"]) == (("True", "Deleted"), 2)
     assert [run["reason"] for run in status["history"]] == ["Deleted", "Vaporised"]
     assert status["history"][1] == NEWER_WORDS["history"][0]
-    assert (status["phase"], status["peers"]["gone"]) == ("Third", 2)
+    assert (status["phase"], status["peers"]["asleep"]) == ("Third", 2)
 
 
 def test_object_that_has_not_run_says_what_holds_it(day: Day) -> None:
