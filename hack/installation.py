@@ -38,6 +38,7 @@ def start_operator(
     *,
     log: Path | None = None,
     environment: Mapping[str, str] | None = None,
+    files: tuple[int, int] | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start the operator under its ServiceAccount; `stop_operator` stops it, and it dies with this process.
 
@@ -46,9 +47,13 @@ def start_operator(
         arguments: of `run`.
         log: where its log goes; None: where the output of this process goes.
         environment: variables to add.
+        files: the soft and the hard limit of open files that it is started under.
     """
     kubeconfig = control_plane.service_account_kubeconfig(NAMESPACE, SERVICE_ACCOUNT)
     command = [sys.executable, "-m", "dragonfly_task_operator", "run", f"--kubeconfig={kubeconfig}", *arguments]
+    if files is not None:
+        limited = f'ulimit -Sn {files[0]} && ulimit -Hn {files[1]} && exec "$@"'
+        command = ["/bin/sh", "-c", limited, "sh", *command]
     return spawn(command, log=log, environment=os.environ | (environment or {}))
 
 

@@ -7,22 +7,24 @@ import logging
 import os
 import signal
 import socket
+import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from wsgiref.types import WSGIApplication
 
 from yarl import URL
 
-from dragonfly_task_operator import __version__
+from dragonfly_task_operator import __version__, files
 from dragonfly_task_operator.dragonfly import tls
 from dragonfly_task_operator.dragonfly.channels import ChannelPool
 from dragonfly_task_operator.dragonfly.memory import HostMemory
 from dragonfly_task_operator.dragonfly.peers import GrpcPeers
 from dragonfly_task_operator.dragonfly.planning import TargetResolver
 from dragonfly_task_operator.dragonfly.schedulers import GrpcSchedulers
+from dragonfly_task_operator.engine.ports import Clock
 from dragonfly_task_operator.engine.run import Means
 from dragonfly_task_operator.errors import StartError
 from dragonfly_task_operator.kube import connection, watching
@@ -68,6 +70,18 @@ class SystemClock:
         return datetime.now(UTC)
 
 
+class SteadyClock:
+    """Time that starts as this machine's and goes on whatever that is set to: for durations, not for people."""
+
+    def __init__(self, clock: Clock, *, passed: Callable[[], float] = time.monotonic) -> None:
+        self._passed = passed
+        self._start = clock.now() - timedelta(seconds=passed())
+
+    def now(self) -> datetime:
+        """Tell the time, in UTC."""
+        return self._start + timedelta(seconds=self._passed())
+
+
 async def run(settings: Settings, *, stop: asyncio.Event | None = None) -> None:
     """Run the operator until it is told to stop, or, where there are several, until another one acts.
 
@@ -99,18 +113,19 @@ async def _work(settings: Settings, stop: asyncio.Event, take_signals: Callable[
     peers_tls = tls.by_cluster(settings.all_clusters, "peers")
     proxies = Proxies.from_environment(os.environ)
     keyring = await Keyring.open(connection.source_of(settings.kubeconfig, proxy_for=partial(_proxy_for, proxies)))
+    share = _share_files(settings)
     metrics, heartbeat, history = Metrics(), Heartbeat(), History()
     sights = Sights(scopes_of(settings.namespace))
     async with AsyncExitStack() as stack:
         stack.push_async_callback(keyring.aclose)
         lease = await _lease(settings, keyring, stack)
-        line = await stack.enter_async_context(Line(keyring))
+        line = await stack.enter_async_context(Line(keyring, limit=share.api))
         client = Client(line)
         recorder = Recorder(client, mandate=lease)
-        pool = ChannelPool(metrics=metrics)
+        pool = ChannelPool(metrics=metrics, limit=share.connections, probes=share.probes)
         stack.push_async_callback(pool.aclose)
         clock = SystemClock()
-        memory = HostMemory(clock)
+        memory = HostMemory(SteadyClock(clock))
         schedulers = GrpcSchedulers(
             settings.all_clusters,
             pool,
@@ -124,7 +139,10 @@ async def _work(settings: Settings, stop: asyncio.Event, take_signals: Callable[
         means = Means(
             targets=TargetResolver(
                 RegistryImages(
-                    gate=Gate(settings.registry_allowlist), secrets=NamespacedSecrets(client), proxies=proxies
+                    gate=Gate(settings.registry_allowlist),
+                    secrets=NamespacedSecrets(client),
+                    proxies=proxies,
+                    at_once=share.images,
                 )
             ),
             schedulers=schedulers,
@@ -133,12 +151,14 @@ async def _work(settings: Settings, stop: asyncio.Event, take_signals: Callable[
                 memory=memory,
                 tls=peers_tls,
                 timeout=settings.rpc_timeout,
-                in_flight=RPCS_IN_FLIGHT,
+                in_flight=min(RPCS_IN_FLIGHT, share.connections),
                 requests_per_second=settings.peer_requests_per_second,
                 mandate=lease,
             ),
             clock=clock,
             parallelism=settings.parallelism,
+            most_at_once=share.connections,
+            count_own=metrics.own_trouble,
         )
         objects = Objects(Client(line, seconds=REQUEST_SECONDS), metrics=metrics, history=history, mandate=lease)
         reconciler = Reconciler(means=means, objects=objects, recorder=recorder, metrics=metrics, history=history)
@@ -210,6 +230,19 @@ async def _until(stop: asyncio.Event, work: asyncio.Task[None]) -> bool:
     finally:
         stopped.cancel()
     return work.done()
+
+
+def _share_files(settings: Settings) -> files.Budget:
+    """Make the most of the limit of open files, and say what comes of it."""
+    soft, limit = files.raise_limit()
+    share = files.budget(limit)
+    log.info("operator.files", extra=fields(soft=soft, limit=share.limit, connections=share.connections))
+    if settings.parallelism > share.connections:
+        log.warning(
+            "operator.parallelism_lowered",
+            extra=fields(parallelism=settings.parallelism, lowered=share.connections, limit=share.limit),
+        )
+    return share
 
 
 async def _lease(settings: Settings, keyring: Keyring, stack: AsyncExitStack) -> Lease | None:

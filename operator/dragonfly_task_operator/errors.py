@@ -18,6 +18,7 @@ class RunReason(StrEnum):
     REGISTRY_DENIED = "RegistryDenied"
     SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105 - a reason, no secret
     INVALID_SPEC = "InvalidSpec"
+    DEADLINE_EXCEEDED = "DeadlineExceeded"
 
 
 class PeerReason(StrEnum):
@@ -107,6 +108,30 @@ class NoPeersKnown(RunError):
     """No scheduler lists a peer, which is no proof that nothing is cached. Tried again until the run's deadline."""
 
     reason = RunReason.NO_PEERS_KNOWN
+
+
+class OwnKind(StrEnum):
+    """What this process, or its node, is short of: the values of a label of the metrics."""
+
+    FILES = "files"
+    PORTS = "ports"
+    MEMORY = "memory"
+    NETWORK = "network"
+    FORBIDDEN = "forbidden"
+    STOPPING = "stopping"
+
+
+class OwnTrouble(RunError):
+    """A request was not made because of this process or its node: it says nothing of whom it was for.
+
+    Waited out until the run's deadline, never counted as an attempt, never anybody's failure.
+    """
+
+    reason = RunReason.DEADLINE_EXCEEDED
+
+    def __init__(self, kind: OwnKind, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class LookupFailed(OperatorError):

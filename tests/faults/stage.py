@@ -53,10 +53,11 @@ class Stage:
 
     # The operator
 
-    def start_operator(self) -> None:
+    def start_operator(self, *, files: tuple[int, int] | None = None) -> None:
+        """Start it, under a soft and a hard limit of open files if they are given."""
         assert self._operator is None
         self._operator = start_operator(
-            self.control_plane, self._arguments, log=self.log, environment=self._environment
+            self.control_plane, self._arguments, log=self.log, environment=self._environment, files=files
         )
 
     def kill_operator(self) -> None:

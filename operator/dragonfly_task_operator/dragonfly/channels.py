@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 import grpc
@@ -19,6 +19,12 @@ IDLE_SECONDS = 10.0
 
 MAX_IDLE = 4096
 """Most channels kept open unused; each costs some 20 KB here and a connection at the peer."""
+
+MAX_OPEN = 8192
+"""Most channels open at once where nobody says how many files there are."""
+
+PROBES = 128
+"""Most looks at once into what is wrong with a connection, likewise."""
 
 OPTIONS: list[tuple[str, int | str]] = [
     ("grpc.enable_channelz", 0),  # nobody asks for its traces, and they take a tenth of a channel's memory
@@ -58,6 +64,7 @@ class Connection:
 
     Attributes:
         credentials: what it was opened with.
+        pool: whose it is.
         metrics: where requests on it are counted.
         worked: whether the other side ever answered on it.
         broken: it is not to be used again.
@@ -66,6 +73,7 @@ class Connection:
     endpoint: Endpoint
     channel: grpc.aio.Channel
     credentials: Credentials | None
+    pool: ChannelPool
     metrics: Metrics
     users: int = 0
     worked: bool = False
@@ -84,24 +92,51 @@ class ChannelPool:
     A channel whose request failed is not used again: gRPC would answer from its memory of the failure for a while, and
     a peer that has come back would still be called unreachable. Nor is one whose TLS files have changed since: requests
     under way on it go on.
+
+    Args:
+        metrics: where requests are counted.
+        limit: most channels open at once, in use or kept; who needs one more waits in line until one has been closed.
+        probes: most looks at once into what is wrong with a connection; each takes a file of its own.
     """
 
-    def __init__(self, *, metrics: Metrics | None = None) -> None:
+    def __init__(self, *, metrics: Metrics | None = None, limit: int = MAX_OPEN, probes: int = PROBES) -> None:
         self._metrics = metrics or Metrics()  # counted all the same, for nobody
-        self._connections: OrderedDict[Endpoint, Connection] = OrderedDict()
+        self._limit = limit
+        self._open = self._held = 0
+        self._connections: dict[Endpoint, Connection] = {}
+        self._idle: OrderedDict[Endpoint, Connection] = OrderedDict()
+        """Those of `_connections` that nobody uses, the longest idle first."""
+        self._opening: dict[Endpoint, asyncio.Future[None]] = {}
+        self._waiting: deque[asyncio.Future[None]] = deque()
         self._closing: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.TimerHandle | None = None
+        self.probing = asyncio.Semaphore(probes)
+
+    async def connection(self, endpoint: Endpoint) -> AbstractContextManager[Connection]:
+        """Lend the connection to an endpoint, once it may be open. To be entered at once."""
+        return self._lent(self._usable(endpoint) or await self._opened(endpoint))
+
+    def once_more(self, connection: Connection) -> AbstractContextManager[Connection] | None:
+        """Lend a connection that is lent already for as long as it lasts; None where it is no longer to be used.
+
+        Nor where more than a quarter of all are held for long: none might be left for peers.
+        """
+        if self._held >= self._limit // 4 or self._usable(connection.endpoint) is not connection:
+            return None
+        return self._held_long(connection)
 
     @contextmanager
-    def connection(self, endpoint: Endpoint) -> Iterator[Connection]:
-        """Lend the connection to an endpoint."""
-        credentials = endpoint.tls.current() if endpoint.tls else None
-        connection = self._connections.get(endpoint)
-        if connection is None or connection.broken or connection.credentials is not credentials:
-            if connection is not None and connection.users == 0:
-                self._close(connection)
-            connection = Connection(endpoint, _open(endpoint, credentials), credentials, self._metrics)
-            self._connections[endpoint] = connection
+    def _held_long(self, connection: Connection) -> Iterator[Connection]:
+        self._held += 1
+        try:
+            with self._lent(connection):
+                yield connection
+        finally:
+            self._held -= 1
+
+    @contextmanager
+    def _lent(self, connection: Connection) -> Iterator[Connection]:
+        self._idle.pop(connection.endpoint, None)
         connection.users += 1
         try:
             yield connection
@@ -110,17 +145,70 @@ class ChannelPool:
             if connection.users == 0:
                 self._rest(connection)
 
+    def _usable(self, endpoint: Endpoint) -> Connection | None:
+        connection = self._connections.get(endpoint)
+        if connection is None:
+            return None
+        if connection.broken or connection.credentials is not (endpoint.tls.current() if endpoint.tls else None):
+            if self._idle.pop(endpoint, None) is not None:
+                del self._connections[endpoint]
+                self._close(connection)
+            return None
+        return connection
+
+    async def _opened(self, endpoint: Endpoint) -> Connection:
+        """Open a connection, or wait for it where somebody else does already."""
+        while (connection := self._usable(endpoint)) is None:
+            opening = self._opening.get(endpoint)
+            if opening is not None:
+                await asyncio.wait({opening})
+                continue
+            self._opening[endpoint] = opening = asyncio.get_running_loop().create_future()
+            try:
+                credentials = endpoint.tls.current() if endpoint.tls else None
+                await self._room()
+                channel = _open(endpoint, credentials)
+                self._connections[endpoint] = Connection(endpoint, channel, credentials, self, self._metrics)
+            finally:
+                del self._opening[endpoint]
+                opening.set_result(None)
+        return connection
+
+    async def _room(self) -> None:
+        """Wait until one more connection may be open, and count it."""
+        if self._open < self._limit and not self._waiting:
+            self._open += 1
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        self._close_idle(1)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._make_room()
+            raise
+
+    def _make_room(self) -> None:
+        """Let the next in line open a connection in the place of one that is closed."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._open -= 1
+
     def _rest(self, connection: Connection) -> None:
         endpoint = connection.endpoint
         replaced = self._connections.get(endpoint) is not connection
-        if connection.broken or replaced:
+        if connection.broken or replaced or self._waiting:
             if not replaced:
                 del self._connections[endpoint]
             self._close(connection)
             return
         loop = asyncio.get_running_loop()
         connection.idle_since = loop.time()
-        self._connections.move_to_end(endpoint)
+        self._idle[endpoint] = connection
         if self._sweeper is None:
             self._sweeper = loop.call_later(IDLE_SECONDS, self._sweep)
 
@@ -128,19 +216,32 @@ class ChannelPool:
         """Close what has been idle for long, the longest first, and come back for the rest."""
         loop = asyncio.get_running_loop()
         self._sweeper = None
-        idle = [(endpoint, connection) for endpoint, connection in self._connections.items() if connection.users == 0]
-        for position, (endpoint, connection) in enumerate(idle):
-            left = connection.idle_since + IDLE_SECONDS - loop.time()
-            if left > 0 and len(idle) - position <= MAX_IDLE:
+        while self._idle:
+            left = next(iter(self._idle.values())).idle_since + IDLE_SECONDS - loop.time()
+            if left > 0 and len(self._idle) <= MAX_IDLE:
                 self._sweeper = loop.call_later(max(left, 0.5), self._sweep)
                 return
+            self._close_idle(1)
+
+    def shed(self) -> None:
+        """Close all that nobody uses: the process has run out of files."""
+        self._close_idle(len(self._idle))
+
+    def _close_idle(self, number: int) -> None:
+        """Close some that nobody uses, the longest idle first."""
+        for _ in range(min(number, len(self._idle))):
+            endpoint, connection = self._idle.popitem(last=False)
             del self._connections[endpoint]
             self._close(connection)
 
     def _close(self, connection: Connection) -> None:
         task = asyncio.get_running_loop().create_task(connection.channel.close())
         self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
+        task.add_done_callback(self._closed)
+
+    def _closed(self, task: asyncio.Task[None]) -> None:
+        self._closing.discard(task)
+        self._make_room()
 
     async def aclose(self) -> None:
         """Close every channel."""
@@ -148,6 +249,7 @@ class ChannelPool:
             self._sweeper.cancel()
         connections = [connection for connection in self._connections.values() if not connection.broken]
         self._connections.clear()
+        self._idle.clear()
         await asyncio.gather(*self._closing, *(connection.channel.close() for connection in connections))
 
 

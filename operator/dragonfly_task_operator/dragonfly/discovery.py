@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
+from dragonfly_task_operator import own_trouble
 from dragonfly_task_operator.errors import LookupFailed
 from dragonfly_task_operator.settings import ClusterSettings, PodSelector, ServiceRef
 
@@ -69,6 +70,9 @@ async def scheduler_addresses(
 
     Returns:
         the addresses, sorted, and for each entry of the settings that gave none, why.
+
+    Raises:
+        OwnTrouble: one of the entries could not be looked up.
     """
     looked_up = await asyncio.gather(
         *(_look_up(entry, services, resolve) for entry in cluster.schedulers), return_exceptions=True
@@ -98,5 +102,6 @@ async def _look_up(entry: str | ServiceRef, services: Services | None, resolve: 
     try:
         found = await resolve(host, int(port_digits))
     except OSError as error:
+        own_trouble.raise_if_own(error)
         raise LookupFailed(f"{entry}: {error.strerror or error}") from None
     return [Address(ip, port, host) for ip, port in found]

@@ -88,6 +88,7 @@ class GrpcPeers:
 
         Raises:
             PeerError: the peer did not answer the question.
+            OwnTrouble: it was not asked.
         """
         answer = StatLocalTaskResponse()
         try:
@@ -111,6 +112,7 @@ class GrpcPeers:
 
         Raises:
             PeerError: the peer answered anything but OK, which proves nothing about the copy.
+            OwnTrouble: it was not asked.
         """
         try:
             await self._call(host, DELETE, DeleteTaskRequest(task_id=task).SerializeToString(), Empty())
@@ -120,7 +122,7 @@ class GrpcPeers:
     async def _call(self, host: Host, method: str, request: bytes, answer: Message) -> None:
         endpoint = Endpoint(host.ip, host.port, self._tls.get(host.cluster), host.ip)
         async with self._in_flight:
-            with self._pool.connection(endpoint) as connection:
+            with await self._pool.connection(endpoint) as connection:
                 await self._paces.of(host.ip, host.port).turn()
                 if self._mandate is not None:
                     await self._mandate.proven()

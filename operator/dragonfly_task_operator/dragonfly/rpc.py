@@ -8,9 +8,10 @@ import grpc
 import grpc.aio
 from google.protobuf.message import DecodeError, Message
 
+from dragonfly_task_operator import own_trouble
 from dragonfly_task_operator.dragonfly import tls
 from dragonfly_task_operator.dragonfly.channels import Connection
-from dragonfly_task_operator.errors import PeerError, PeerReason
+from dragonfly_task_operator.errors import OwnKind, OwnTrouble, PeerError, PeerReason
 
 _REASONS: dict[grpc.StatusCode, tuple[PeerReason, bool]] = {
     grpc.StatusCode.UNAVAILABLE: (PeerReason.UNREACHABLE, True),
@@ -83,7 +84,8 @@ async def call(connection: Connection, method: str, request: bytes, answer: Mess
         timeout: seconds.
 
     Raises:
-        RpcError: whatever went wrong.
+        RpcError: whatever went wrong at the other side, or on the way there.
+        OwnTrouble: nobody was asked.
     """
     name = method.rpartition("/")[2]
     try:
@@ -100,9 +102,8 @@ async def _call(connection: Connection, method: str, request: bytes, answer: Mes
         body = await ask(request, timeout=timeout)
     except grpc.aio.AioRpcError as error:
         raise await _failure(connection, error.code(), error.details() or "", timeout=timeout) from None
-    except grpc.aio.UsageError as error:
-        # A channel closed under our feet: the operator is stopping.
-        raise RpcError(grpc.StatusCode.UNAVAILABLE, str(error)) from None
+    except grpc.aio.UsageError:
+        raise own_trouble.stopping() from None  # a channel closed under our feet
     connection.worked = True
     try:
         answer.ParseFromString(body)
@@ -111,15 +112,25 @@ async def _call(connection: Connection, method: str, request: bytes, answer: Mes
         raise RpcError(grpc.StatusCode.INTERNAL, f"answered with {len(body)} bytes that are no {name}") from None
 
 
-async def _failure(connection: Connection, code: grpc.StatusCode, details: str, *, timeout: float) -> RpcError:
+async def _failure(
+    connection: Connection, code: grpc.StatusCode, details: str, *, timeout: float
+) -> RpcError | OwnTrouble:
     failure = RpcError(code, details)
     if failure.is_answer:
         connection.worked = True
         return failure
     connection.broken = True
+    end = connection.endpoint
+    # A server can send the same code with any words. Only where gRPC could not connect are they of this side's making.
+    if connection.channel.get_state() is grpc.ChannelConnectivity.TRANSIENT_FAILURE:
+        own = own_trouble.of_words(details, ip=end.ip)
+        if own is not None:
+            if own.kind is OwnKind.FILES:
+                connection.pool.shed()
+            return own
     if code is grpc.StatusCode.UNAVAILABLE and not connection.worked and not _NEVER_CONNECTED.search(details):
-        end = connection.endpoint
-        trouble = await tls.trouble(end.ip, end.port, tls=end.tls, name=end.server_name, timeout=timeout)
+        async with connection.pool.probing:
+            trouble = await tls.trouble(end.ip, end.port, tls=end.tls, name=end.server_name, timeout=timeout)
         if trouble or _TLS.search(details):
             return RpcError(code, trouble or details, is_tls=True)
     return failure

@@ -101,6 +101,7 @@ class GrpcSchedulers:
 
         Raises:
             NoSchedulerReachable: none of a cluster's schedulers answered, and it has no pods to ask.
+            OwnTrouble: one of them, or what tells where they are, could not be asked: peers may be missing.
         """
         listings = await asyncio.gather(*(self._list_cluster(cluster) for cluster in self._clusters))
         self._answered = [endpoint for listing in listings for endpoint in listing.answered]
@@ -173,7 +174,7 @@ class GrpcSchedulers:
 
     async def _list_one(self, endpoint: Endpoint) -> tuple[Session, ListHostsResponse] | RpcError:
         answer = ListHostsResponse()
-        with self._pool.connection(endpoint) as connection:
+        with await self._pool.connection(endpoint) as connection:
             try:
                 await call(
                     connection, LIST_HOSTS, ListHostsRequest().SerializeToString(), answer, timeout=self._timeout
@@ -188,7 +189,7 @@ class GrpcSchedulers:
         for endpoint in self._answered:
             answer = common_pb2.Task()
             try:
-                with self._pool.connection(endpoint) as connection:
+                with await self._pool.connection(endpoint) as connection:
                     await call(connection, STAT_TASK, request, answer, timeout=self._timeout)
             except RpcError:
                 # NOT_FOUND says nothing about caches, and any other failure no more: the peers are asked anyway.

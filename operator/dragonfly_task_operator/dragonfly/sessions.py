@@ -17,6 +17,7 @@ from google.protobuf.empty_pb2 import Empty
 from dragonfly_task_operator.dragonfly.channels import ChannelPool, Connection, Endpoint
 from dragonfly_task_operator.dragonfly.memory import REMEMBERED, Session
 from dragonfly_task_operator.dragonfly.rpc import RpcError, call
+from dragonfly_task_operator.errors import OwnTrouble
 
 HEALTH = "/grpc.health.v1.Health/Check"
 
@@ -59,11 +60,13 @@ class Sessions:
     def _keep(self, connection: Connection) -> _Kept:
         loop = asyncio.get_running_loop()
         kept = _Kept(connection, loop.time())
-        hold = ExitStack()
-        if hold.enter_context(self._pool.connection(connection.endpoint)) is not connection:
-            # It broke with the answer, or TLS files have changed: this session is over already.
-            hold.close()
+        lent = self._pool.once_more(connection)
+        if lent is None:
+            # It broke with the answer, TLS files have changed, or so many are held that this one can't be: this session
+            # is over already.
             return kept
+        hold = ExitStack()
+        hold.enter_context(lent)
         self._kept[connection.endpoint] = kept
         task = loop.create_task(self._watch(kept, hold))
         self._keeping.add(task)
@@ -94,5 +97,5 @@ class Sessions:
     async def _touch(self, connection: Connection) -> None:
         try:
             await call(connection, HEALTH, b"", Empty(), timeout=self._timeout)
-        except RpcError:
+        except (RpcError, OwnTrouble):
             return  # any answer is a sign of life, and without one the connection counts as broken

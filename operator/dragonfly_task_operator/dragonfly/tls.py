@@ -16,7 +16,8 @@ from typing import Literal, TypeAlias
 
 import grpc
 
-from dragonfly_task_operator.errors import SettingsError
+from dragonfly_task_operator import own_trouble
+from dragonfly_task_operator.errors import OwnKind, SettingsError
 from dragonfly_task_operator.observability.logs import fields
 from dragonfly_task_operator.settings import ClusterSettings, TLSFiles
 
@@ -75,8 +76,14 @@ class RotatingCredentials:
         stamp = _stamp(self.files)
         if stamp == self._stamp:
             return
+        try:
+            self._current = _load(self.files)
+        except SettingsError as error:
+            own = own_trouble.of_error(error)
+            if own is None or own.kind not in {OwnKind.FILES, OwnKind.MEMORY}:
+                self._stamp = stamp  # otherwise the files may well be good: they are looked at again
+            raise
         self._stamp = stamp
-        self._current = _load(self.files)
         log.info("tls.rotated", extra=fields(ca=self.files.ca, cert=self.files.cert))
 
 
@@ -104,13 +111,13 @@ def _load(files: TLSFiles) -> Credentials:
     try:
         ca, cert, key = (path.read_bytes() if path else None for path in (files.ca, files.cert, files.key))
     except OSError as error:
-        raise SettingsError(f"the TLS file {error.filename} can't be read: {error.strerror}") from None
+        raise SettingsError(f"the TLS file {error.filename} can't be read: {error.strerror}") from error
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.set_alpn_protocols(["h2"])
     try:
         context.load_verify_locations(files.ca)
-    except (ssl.SSLError, OSError):
-        raise SettingsError(f"the TLS file {files.ca} holds no CA certificate in PEM") from None
+    except (ssl.SSLError, OSError) as error:
+        raise SettingsError(f"the TLS file {files.ca} holds no CA certificate in PEM") from error
     if files.cert:
         try:
             # An encrypted key would have OpenSSL ask the terminal for its password.
@@ -118,7 +125,7 @@ def _load(files: TLSFiles) -> Credentials:
         except (ssl.SSLError, OSError) as error:
             raise SettingsError(
                 f"the TLS files {files.cert} and {files.key} are no certificate and its key in PEM: {_words(error)}"
-            ) from None
+            ) from error
     if _stamp(files) != before:
         raise SettingsError(f"the TLS files {', '.join(_paths(files))} changed while they were read")
     return Credentials(grpc.ssl_channel_credentials(ca, key, cert), context)
@@ -136,6 +143,9 @@ async def trouble(ip: str, port: int, *, tls: RotatingCredentials | None, name: 
 
     Returns:
         a sentence about "it" that says what to do, or None: if it can't be reached, the trouble is not TLS.
+
+    Raises:
+        OwnTrouble: it could not be looked into.
     """
     context = tls.current().context if tls else _undemanding()
     try:
@@ -151,7 +161,8 @@ async def trouble(ip: str, port: int, *, tls: RotatingCredentials | None, name: 
         if tls is not None:
             return _failure(error, tls, name)
         return _SPEAKS_TLS if "ALERT" in (error.reason or "") else None
-    except (OSError, EOFError):  # TimeoutError is an OSError
+    except (OSError, EOFError) as error:  # TimeoutError is an OSError
+        own_trouble.raise_if_own(error, ip=ip)
         return None
     if tls is None:
         return _SPEAKS_TLS

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dragonfly_task_operator.api.specs import UnfinishedDownloads
-from dragonfly_task_operator.engine.ledger import Cleared, Failed, Outcome
+from dragonfly_task_operator.engine.ledger import Cleared, Failed, HeldUp, Outcome
 from dragonfly_task_operator.engine.model import ABSENT, Absent, Downloading, Host, TaskID
 from dragonfly_task_operator.engine.ports import Clock, Peers
-from dragonfly_task_operator.errors import PeerError, PeerReason
+from dragonfly_task_operator.errors import OwnTrouble, PeerError, PeerReason
 
 
-async def clear(  # noqa: PLR0911 - one return for each answer that a peer can give
+async def clear(
     host: Host, task: TaskID, *, peers: Peers, clock: Clock, unfinished_downloads: UnfinishedDownloads
 ) -> Outcome:
     """Delete a task from a peer if it is there, and ask again.
@@ -20,20 +20,27 @@ async def clear(  # noqa: PLR0911 - one return for each answer that a peer can g
 
     Deleting a task that is still being downloaded breaks the download, or is undone by it, so it waits unless the user
     insists.
+
+    Raises:
+        OwnTrouble: the peer could not be asked for its copy at all. Where that comes later, the outcome is HeldUp.
     """
-
-    def failed(error: PeerError, *, had_copy: bool) -> Failed:
-        return Failed.by(error, had_copy=had_copy, at=clock.now())
-
     try:
         presence = await peers.stat(host, task)
     except PeerError as error:
-        return failed(error, had_copy=False)
+        return Failed.by(error, had_copy=False, at=clock.now())
     if isinstance(presence, Absent):
         return ABSENT
     if isinstance(presence, Downloading) and unfinished_downloads is UnfinishedDownloads.WAIT:
-        return failed(_still_downloading(), had_copy=True)
+        return Failed.by(_still_downloading(), had_copy=True, at=clock.now())
+    try:
+        failure = await _delete_and_prove(host, task, peers)
+    except OwnTrouble as trouble:
+        return HeldUp(trouble, had_copy=True)
+    return Cleared() if failure is None else Failed.by(failure, had_copy=True, at=clock.now())
 
+
+async def _delete_and_prove(host: Host, task: TaskID, peers: Peers) -> PeerError | None:
+    """Delete, ask again, and give why the peer is not cleared; None if it is. Raises OwnTrouble."""
     refusal: PeerError | None = None
     try:
         await peers.delete(host, task)
@@ -43,22 +50,19 @@ async def clear(  # noqa: PLR0911 - one return for each answer that a peer can g
     try:
         presence = await peers.stat(host, task)
     except PeerError as error:
-        return failed(refusal or error, had_copy=True)
+        return refusal or error
     match presence:
         case Absent():
-            return Cleared()
+            return None
         case _ if refusal is not None:
-            return failed(refusal, had_copy=True)
+            return refusal
         case Downloading():
-            return failed(_still_downloading(), had_copy=True)
+            return _still_downloading()
         case _:
-            return failed(
-                PeerError(
-                    PeerReason.STILL_CACHED,
-                    "the peer answered OK to the deletion and, asked again, still has the task",
-                    retryable=True,
-                ),
-                had_copy=True,
+            return PeerError(
+                PeerReason.STILL_CACHED,
+                "the peer answered OK to the deletion and, asked again, still has the task",
+                retryable=True,
             )
 
 

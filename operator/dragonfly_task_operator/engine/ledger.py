@@ -17,7 +17,7 @@ from dragonfly_task_operator.engine.model import (
     TaskID,
     TaskMetadata,
 )
-from dragonfly_task_operator.errors import PeerError, PeerReason
+from dragonfly_task_operator.errors import OwnTrouble, PeerError, PeerReason
 from dragonfly_task_operator.observability.redaction import redact
 
 
@@ -67,7 +67,26 @@ class Failed:
         return Failed(error.reason, error.description, error.retryable, had_copy, at)
 
 
-Outcome: TypeAlias = Absent | Holds | Cleared | Failed
+@dataclass(frozen=True, slots=True)
+class HeldUp:
+    """The peer was not asked, because of this process or its node. It will be, and until then nothing new is known.
+
+    Attributes:
+        had_copy: whether the peer is known to have had one during this run.
+        before: what was known before; None where nothing was.
+    """
+
+    trouble: OwnTrouble
+    had_copy: bool = False
+    before: Absent | Holds | Cleared | Failed | None = None
+
+
+Outcome: TypeAlias = Absent | Holds | Cleared | Failed | HeldUp
+
+
+def known(outcome: Outcome) -> Outcome:
+    """Give what to count of an outcome: of one that is held up, what was known before, if nothing was found since."""
+    return outcome.before if isinstance(outcome, HeldUp) and outcome.before and not outcome.had_copy else outcome
 
 
 @dataclass(slots=True)
@@ -123,8 +142,12 @@ class Ledger:
                 yield task, self.hosts[host_id], outcome
 
 
-def _merge(before: Outcome, now: Outcome) -> Outcome:
+def _merge(before: Outcome, now: Outcome) -> Outcome:  # noqa: PLR0911 - one return for each way that two can meet
     match before, now:
+        case _, HeldUp():
+            return _hold_up(before, now)
+        case HeldUp(), _:
+            return _resume(before, now)
         case Cleared(), Absent():
             return before
         case Cleared(times), Cleared():
@@ -138,3 +161,21 @@ def _merge(before: Outcome, now: Outcome) -> Outcome:
             return replace(now, had_copy=True)
         case _:
             return now
+
+
+def _hold_up(before: Outcome, now: HeldUp) -> HeldUp:
+    if isinstance(before, HeldUp):
+        return replace(now, had_copy=now.had_copy or before.had_copy, before=before.before)
+    return replace(now, before=before)
+
+
+def _resume(held: HeldUp, now: Outcome) -> Outcome:
+    """Take an answer as if it had followed what was known before."""
+    outcome = now if held.before is None else _merge(held.before, now)
+    match outcome:
+        case Absent() if held.had_copy:
+            return Cleared()  # a deletion whose proof was held up
+        case Failed() if held.had_copy:
+            return replace(outcome, had_copy=True)
+        case _:
+            return outcome

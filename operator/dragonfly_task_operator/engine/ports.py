@@ -42,6 +42,7 @@ class Targets(Protocol):
         Raises:
             InvalidTarget: one names no task.
             ImageUnresolvable, RegistryDenied, SecretNotFound: one is an image whose blobs can't be told.
+            OwnTrouble: not by this process, just now.
         """
         ...
 
@@ -54,6 +55,7 @@ class Schedulers(Protocol):
 
         Raises:
             NoSchedulerReachable: none of a cluster's schedulers answered.
+            OwnTrouble: some could not be asked, so peers may be missing.
         """
         ...
 
@@ -65,19 +67,23 @@ class Schedulers(Protocol):
         ...
 
     async def metadata(self, task: TaskID) -> TaskMetadata | None:
-        """Ask one scheduler after another until one knows the task; None when none does or answers."""
+        """Ask one scheduler after another until one knows the task; None when none does or answers.
+
+        Raises:
+            OwnTrouble: one could not be asked.
+        """
         ...
 
 
 class Peers(Protocol):
-    """What the engine asks of dfdaemons. Adapters map wire errors to PeerError; nothing else may escape."""
+    """What the engine asks of dfdaemons. Adapters map errors to PeerError, or OwnTrouble; nothing else may escape."""
 
     async def stat(self, host: Host, task: TaskID) -> Presence:
-        """Ask a peer for its own copy. Raises PeerError."""
+        """Ask a peer for its own copy. Raises PeerError, OwnTrouble."""
         ...
 
     async def delete(self, host: Host, task: TaskID) -> None:
-        """Ask a peer to delete its copy. Raises PeerError, which proves nothing: see `clearing.clear`."""
+        """Ask a peer to delete its copy. Raises PeerError, which proves nothing: see `clearing.clear`; OwnTrouble."""
         ...
 
 

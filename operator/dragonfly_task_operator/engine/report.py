@@ -121,7 +121,7 @@ def peer_counts(counts: Counts, *, deleting: bool, carried: int = 0) -> PeerCoun
 def _task(
     summary: TaskSummary,
     ledger: Ledger,
-    result: Result,
+    result: Result | None,
     *,
     deleting: bool,
     cached_by: Sequence[CachedBy] | None,
@@ -183,9 +183,11 @@ def _describe_image(summary: ImageSummary) -> str:
     )
 
 
-def _result(summary: TaskSummary, *, deleting: bool, ignoring_unreachable: bool, carried: int) -> Result:
+def _result(summary: TaskSummary, *, deleting: bool, ignoring_unreachable: bool, carried: int) -> Result | None:
     counts = summary.counts
     failed = counts.failed or (counts.unreachable and not ignoring_unreachable)
+    if counts.held_up and not (failed or (counts.caching and not deleting)):
+        return None  # not known yet: a peer that the operator could not ask may have it
     if not deleting:
         # Who could not be asked may have it, but that others have it is sure.
         return Result.FOUND if counts.caching else Result.FAILED if failed else Result.NOT_FOUND

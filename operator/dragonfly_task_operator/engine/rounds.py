@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from functools import partial
 
 from dragonfly_task_operator.engine.fanout import TASKS_AT_ONCE, fan_out
-from dragonfly_task_operator.engine.ledger import Failed, Ledger, Outcome
+from dragonfly_task_operator.engine.ledger import Failed, HeldUp, Ledger, Outcome
 from dragonfly_task_operator.engine.model import Host, HostID, PlannedTask, TaskID
 from dragonfly_task_operator.engine.ports import Clock, Peers, Schedulers
-from dragonfly_task_operator.errors import NoPeersKnown, NoSchedulerReachable, RunError
+from dragonfly_task_operator.errors import NoPeersKnown, NoSchedulerReachable, OwnTrouble, RunError
 
 Ask = Callable[[Host, TaskID], Awaitable[Outcome]]
+"""May raise OwnTrouble."""
 Jitter = Callable[[], float]
 """Gives a number from 0 to 1."""
 
@@ -22,12 +23,23 @@ RETRIES_OF_DEPARTED = 2
 
 FIRST_BACKOFF = 0.5
 MAX_BACKOFF = 30.0
+OWN_ROUNDS = 3
+"""The pauses while this process is in trouble grow no longer than before this round, 4 s: it mostly passes soon."""
 
 
 def backoff(round_: int, jitter: Jitter) -> float:
     """Seconds to wait before retry round `round_`, counted from 0: exponential, capped, jittered downwards by half."""
     # 2**16 seconds is far above the cap, and keeps the float small whatever the round.
     return float(min(FIRST_BACKOFF * 2 ** min(round_, 16), MAX_BACKOFF)) * (1 - jitter() / 2)
+
+
+def own_backoff(round_: int, jitter: Jitter) -> float:
+    """Seconds to wait before trying again what this process's own trouble held up `round_` times before."""
+    return backoff(min(round_, OWN_ROUNDS), jitter)
+
+
+def ignore(trouble: OwnTrouble) -> None:
+    """Count own trouble for nobody."""
 
 
 @dataclass(slots=True)
@@ -39,6 +51,7 @@ class Rounds:
         parallelism: most peers asked at once.
         crowd: how many objects may fan out at once; all others wait in line.
         trouble: why no round could be held lately, if none could.
+        count_own: told of each request that this process could not make.
     """
 
     ledger: Ledger
@@ -50,6 +63,7 @@ class Rounds:
     parallelism: int
     crowd: asyncio.Semaphore
     trouble: RunError | None = None
+    count_own: Callable[[OwnTrouble], None] = ignore
 
     async def learn_hosts(self) -> list[Host]:
         """List hosts on every scheduler, until there are any. Returns those that are new to this run.
@@ -62,10 +76,14 @@ class Rounds:
                 new = await self._list_hosts()
             except (NoSchedulerReachable, NoPeersKnown) as trouble:
                 self.trouble = trouble
+                await asyncio.sleep(backoff(round_, self.jitter))
+            except OwnTrouble as trouble:
+                self.trouble = trouble
+                self.count_own(trouble)
+                await asyncio.sleep(own_backoff(round_, self.jitter))
             else:
                 self.trouble = None
                 return new
-            await asyncio.sleep(backoff(round_, self.jitter))
             round_ += 1
 
     async def _list_hosts(self) -> list[Host]:
@@ -94,9 +112,18 @@ class Rounds:
         """Ask the schedulers what they know of each task. What they don't know stays unknown."""
 
         async def learn(task: PlannedTask) -> None:
-            metadata = await self.schedulers.metadata(task.id)
-            if metadata is not None:
-                self.ledger.metadata[task.id] = metadata
+            waits = 0
+            while True:
+                try:
+                    metadata = await self.schedulers.metadata(task.id)
+                except OwnTrouble as trouble:
+                    self.count_own(trouble)
+                    await asyncio.sleep(own_backoff(waits, self.jitter))
+                    waits += 1
+                    continue
+                if metadata is not None:
+                    self.ledger.metadata[task.id] = metadata
+                return
 
         await fan_out(self.ledger.tasks, learn, at_once=TASKS_AT_ONCE)
 
@@ -112,6 +139,29 @@ class Rounds:
     async def hold(self, pairs: dict[HostID, list[TaskID]], ask: Ask) -> None:
         """Ask these peers about these tasks and note what they answer.
 
+        Peers that could not be asked because of this process are asked until they have been: what it is short of says
+        nothing of them. The run's deadline ends that.
+        """
+        waits = 0
+        while pairs:
+            await self._ask_once(pairs, ask)
+            pairs = self._held_up(pairs)
+            if pairs:
+                await asyncio.sleep(own_backoff(waits, self.jitter))
+                waits += 1
+
+    def _held_up(self, pairs: dict[HostID, list[TaskID]]) -> dict[HostID, list[TaskID]]:
+        """Of these pairs, those that were not asked."""
+        outcomes = self.ledger.outcomes
+        left = {
+            host: [task for task in tasks if isinstance(outcomes[task].get(host), HeldUp)]
+            for host, tasks in pairs.items()
+        }
+        return {host: tasks for host, tasks in left.items() if tasks}
+
+    async def _ask_once(self, pairs: dict[HostID, list[TaskID]], ask: Ask) -> None:
+        """Ask each once.
+
         A peer that has answered nothing yet and can't be asked about one task is not asked about those that have not
         been sent off: an image has hundreds, each of which would wait as long in vain.
         """
@@ -119,12 +169,19 @@ class Rounds:
         async def visit(item: tuple[HostID, Sequence[TaskID]]) -> None:
             host = self.ledger.hosts[item[0]]
             answers = False
-            dead: Failed | None = None
+            dead: Failed | HeldUp | None = None
 
             async def ask_one(task: TaskID) -> None:
                 nonlocal answers, dead
-                outcome = dead or await ask(host, task)
-                if isinstance(outcome, Failed) and outcome.could_not_be_asked:
+                try:
+                    outcome = dead or await ask(host, task)
+                except OwnTrouble as trouble:
+                    outcome = HeldUp(trouble)
+                if isinstance(outcome, HeldUp):
+                    if outcome is not dead:
+                        self.count_own(outcome.trouble)
+                    dead = HeldUp(outcome.trouble)
+                elif isinstance(outcome, Failed) and outcome.could_not_be_asked:
                     dead = None if answers else outcome
                 else:
                     answers, dead = True, None

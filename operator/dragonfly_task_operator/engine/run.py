@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from dragonfly_task_operator.api.specs import Spec, TaskDeletionSpec, UnreachablePeers, deletes
 from dragonfly_task_operator.api.status import Status
@@ -14,12 +15,12 @@ from dragonfly_task_operator.engine.deleting import DeletionPolicy, delete
 from dragonfly_task_operator.engine.ledger import Ledger
 from dragonfly_task_operator.engine.ports import Clock, Peers, Schedulers, Targets
 from dragonfly_task_operator.engine.report import NOTHING_CARRIED, Carried, results
-from dragonfly_task_operator.engine.rounds import Jitter, Rounds
+from dragonfly_task_operator.engine.rounds import Jitter, Rounds, ignore
 from dragonfly_task_operator.engine.searching import search
 from dragonfly_task_operator.engine.summary import Summary, summarise
 from dragonfly_task_operator.engine.unlooked import require_known
 from dragonfly_task_operator.engine.verdict import Verdict
-from dragonfly_task_operator.errors import RunError
+from dragonfly_task_operator.errors import OwnTrouble, RunError
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,9 @@ class Means:
 
     Attributes:
         parallelism: most peers asked at once for one object whose spec does not say.
-        objects_at_once: how many objects may fan out at once.
+        most_at_once: most peers asked at once for one object, whatever its spec says.
+        crowd: how many objects may fan out at once.
+        count_own: told of each request that was not made because of this process or its node.
     """
 
     targets: Targets
@@ -36,8 +39,10 @@ class Means:
     peers: Peers
     clock: Clock
     parallelism: int = 256
+    most_at_once: int = 2000
     crowd: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(64))
     jitter: Jitter = random.random
+    count_own: Callable[[OwnTrouble], None] = ignore
 
 
 @dataclass(slots=True)
@@ -57,6 +62,8 @@ class Run:
     _rounds: Rounds | None = None
     _trouble: RunError | None = None
     _timeout: asyncio.Timeout | None = None
+    _before: float = 0.0
+    _began: float | None = None
     _last: Summary | None = None
     """The fold of a run that has ended: the verdict and the last snapshot are made of the same."""
 
@@ -66,6 +73,8 @@ class Run:
         Raises:
             asyncio.CancelledError: the run was cancelled: its object was deleted, edited, or suspended.
         """
+        self._before = max((self.means.clock.now() - self.started).total_seconds(), 0)
+        self._began = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(self._seconds_left()) as self._timeout:
                 ledger = await self._work()
@@ -84,11 +93,15 @@ class Run:
         if self._timeout is not None and not self._timeout.expired():
             self._timeout.reschedule(asyncio.get_running_loop().time() + self._seconds_left())
 
+    def elapsed(self) -> float:
+        """Seconds since the run began; never negative, and in this process by a clock that nobody sets.
+
+        What passed before is told by the wall clocks of two processes. Where the earlier one was ahead, nothing did.
+        """
+        return self._before + (0 if self._began is None else asyncio.get_running_loop().time() - self._began)
+
     def _seconds_left(self) -> float:
-        deadline = self.started + timedelta(seconds=self.spec.active_deadline_seconds)
-        left = (deadline - self.means.clock.now()).total_seconds()
-        # A run that an operator with a fast clock began must not be given more than its time.
-        return min(max(left, 0), self.spec.active_deadline_seconds)
+        return max(self.spec.active_deadline_seconds - self.elapsed(), 0)
 
     async def _work(self) -> Ledger:
         spec, means = self.spec, self.means
@@ -105,8 +118,9 @@ class Run:
             scheduler_cluster_ids=(
                 None if spec.scheduler_cluster_ids is None else frozenset(spec.scheduler_cluster_ids)
             ),
-            parallelism=spec.parallelism or means.parallelism,
+            parallelism=min(spec.parallelism or means.parallelism, means.most_at_once),
             crowd=means.crowd,
+            count_own=means.count_own,
         )
         if not plan.tasks:
             return ledger  # every part of every image is kept: there is nothing to ask anybody about
@@ -121,6 +135,8 @@ class Run:
 
     def _note(self, trouble: RunError | None) -> float:
         self._trouble = trouble
+        if isinstance(trouble, OwnTrouble):
+            self.means.count_own(trouble)
         return self._seconds_left()
 
     def snapshot(self) -> tuple[Status, Verdict]:

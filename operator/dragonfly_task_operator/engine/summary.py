@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from dragonfly_task_operator.engine.ledger import Cleared, Failed, Holds, Ledger, Outcome
+from dragonfly_task_operator.engine.ledger import Cleared, Failed, HeldUp, Holds, Ledger, Outcome, known
 from dragonfly_task_operator.engine.model import Copy, Host, HostID, PlannedImage, PlannedTask, TaskID
-from dragonfly_task_operator.errors import PeerReason
+from dragonfly_task_operator.errors import OwnTrouble, PeerReason
 
 
 @dataclass(slots=True)
@@ -25,16 +25,20 @@ class Counts:
     failed: int = 0
     unreachable: int = 0
     gone: int = 0
+    held_up: int = 0
 
-    def add(self, outcomes: Iterable[Outcome]) -> None:
+    def add(self, outcomes: Iterable[Outcome]) -> None:  # noqa: C901 - one branch for each outcome and each count
         """Count one peer by what it answered about some tasks."""
-        caching = cleared = failed = unasked = False
+        caching = cleared = failed = unasked = held_up = False
         for outcome in outcomes:
-            match outcome:
-                case Failed():
-                    caching |= outcome.had_copy
-                    unasked |= outcome.could_not_be_asked
-                    failed |= not outcome.could_not_be_asked
+            match known(outcome):
+                case Failed(had_copy=had_copy) as failure:
+                    caching |= had_copy
+                    unasked |= failure.could_not_be_asked
+                    failed |= not failure.could_not_be_asked
+                case HeldUp(had_copy=had_copy):
+                    caching |= had_copy
+                    held_up = True
                 case Cleared():
                     caching = cleared = True
                 case Holds():
@@ -44,6 +48,8 @@ class Counts:
             self.failed += 1
         elif unasked:
             self.unreachable += 1
+        elif held_up:
+            self.held_up += 1
         elif cleared:
             self.deleted += 1
         elif not caching:
@@ -68,6 +74,7 @@ class TaskSummary:
     had: set[HostID] = field(default_factory=set)
     holders: list[tuple[Host, Copy]] = field(default_factory=list)
     failures: list[PeerFailure] = field(default_factory=list)
+    held_up_by: OwnTrouble | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,7 @@ class Summary:
         tasks: those to show: those cached anywhere first, then in the order of the targets.
         failures: those of the tasks to show, sorted by hostname.
         settled, pairs: (task, peer) pairs settled, and all known.
+        held_up_by: why some peers could not be asked so far, where that is the operator's own trouble.
     """
 
     counts: Counts
@@ -96,6 +104,7 @@ class Summary:
     settled: int
     pairs: int
     images: list[ImageSummary]
+    held_up_by: OwnTrouble | None = None
 
     def failures_by_reason(self) -> list[tuple[PeerReason, int, str]]:
         """Count failures: (reason, how many, an example's description), the most frequent first."""
@@ -121,15 +130,15 @@ def summarise(ledger: Ledger, *, is_complete: bool = False) -> Summary:
     tables = list(ledger.outcomes.values())
     settled = left = 0
     for host in ledger.hosts:
-        known = [table[host] for table in tables if host in table]
-        outcomes = [outcome for outcome in known if not ledger.has_left(host, outcome)] if ledger.departed else known
-        left += len(known) - len(outcomes)
-        if known and not outcomes:
+        told = [table[host] for table in tables if host in table]
+        outcomes = [outcome for outcome in told if not ledger.has_left(host, outcome)] if ledger.departed else told
+        left += len(told) - len(outcomes)
+        if told and not outcomes:
             counts.gone += 1
             continue
         counts.total += 1
         settled += sum(is_complete or not _is_pending(outcome) for outcome in outcomes)
-        if len(known) == len(tables) or any(isinstance(outcome, Failed) for outcome in outcomes):
+        if len(told) == len(tables) or any(isinstance(outcome, Failed | HeldUp) for outcome in outcomes):
             counts.add(outcomes)
     shown = _shown(by_task)
     failures = sorted(
@@ -144,11 +153,12 @@ def summarise(ledger: Ledger, *, is_complete: bool = False) -> Summary:
         settled,
         len(ledger.hosts) * len(ledger.tasks) - left,
         [_summarise_image(image, had) for image in ledger.images],
+        next((summary.held_up_by for summary in by_task if summary.held_up_by), None),
     )
 
 
 def _is_pending(outcome: Outcome) -> bool:
-    return isinstance(outcome, Failed) and outcome.retryable
+    return isinstance(outcome, HeldUp) or (isinstance(outcome, Failed) and outcome.retryable)
 
 
 def _summarise_task(task: PlannedTask, ledger: Ledger) -> TaskSummary:
@@ -159,16 +169,20 @@ def _summarise_task(task: PlannedTask, ledger: Ledger) -> TaskSummary:
             summary.counts.gone += 1
             continue
         summary.counts.add((outcome,))
-        match outcome:
+        if isinstance(outcome, HeldUp):
+            summary.held_up_by = outcome.trouble
+        match known(outcome):
             case Holds(copy):
                 summary.had.add(host_id)
                 summary.holders.append((ledger.hosts[host_id], copy))
             case Cleared():
                 summary.had.add(host_id)
-            case Failed():
-                if outcome.had_copy:
+            case HeldUp(had_copy=True):
+                summary.had.add(host_id)
+            case Failed() as failed:
+                if failed.had_copy:
                     summary.had.add(host_id)
-                summary.failures.append(PeerFailure(task, ledger.hosts[host_id], outcome))
+                summary.failures.append(PeerFailure(task, ledger.hosts[host_id], failed))
     summary.holders.sort(key=lambda holder: (holder[0].hostname, holder[0].id))
     return summary
 

@@ -11,7 +11,7 @@ from dragonfly_task_operator.engine.ledger import Ledger
 from dragonfly_task_operator.engine.report import NOTHING_CARRIED, Carried, describe_failure, peer_counts
 from dragonfly_task_operator.engine.summary import Counts, Summary
 from dragonfly_task_operator.engine.unlooked import kept_note, unknown_note
-from dragonfly_task_operator.errors import RunError
+from dragonfly_task_operator.errors import OwnTrouble, RunError
 from dragonfly_task_operator.observability.redaction import cut, redact
 
 MAX_MESSAGE = 2048
@@ -97,12 +97,14 @@ def progress(spec: Spec, ledger: Ledger, summary: Summary, trouble: RunError | N
     if trouble is not None:
         return _held_up(trouble)
     counts = summary.counts
+    held_up = _own_trouble(summary)
     if not counts.total:
         return Verdict(Reason.RUNNING, "listing peers")
     found = f"deleted from {counts.deleted}" if deletes(spec) else f"cached on {counts.caching}"
     failing = _trouble(summary)
     return Verdict(
         Reason.RUNNING,
+        f"{f'{held_up}; ' if held_up else ''}"
         f"{summary.settled} of {summary.pairs} (task, peer) pairs settled; {found} of {counts.total} peers"
         f"{f'; so far {failing}' if failing else ''}{_departed_note(ledger)}{_schedulers_note(ledger)}",
     )
@@ -115,10 +117,12 @@ def out_of_time(spec: Spec, summary: Summary, trouble: RunError | None) -> Verdi
         return Verdict(Reason(trouble.reason), cut(f"gave up {limit}: {redact(str(trouble))}", MAX_MESSAGE))
     failing = _trouble(summary)
     first = summary.failures[0] if summary.failures else None
+    held_up = _own_trouble(summary)
     return Verdict(
         Reason.DEADLINE_EXCEEDED,
         cut(
             f"stopped {limit} with {summary.settled} of {summary.pairs} (task, peer) pairs settled"
+            + (f"; the operator's own trouble, no peer's: {held_up}" if held_up else "")
             + (f"; {failing}, first {describe_failure(first.failed, first.host)}" if first else "")
             + "; raise the deadline and set a new spec.runID to run again",
             MAX_MESSAGE,
@@ -132,7 +136,16 @@ def stopped_by(error: RunError) -> Verdict:
 
 
 def _held_up(trouble: RunError) -> Verdict:
-    return Verdict(Reason.RUNNING, cut(f"trying again: {redact(str(trouble))}", MAX_MESSAGE))
+    how = "held up" if isinstance(trouble, OwnTrouble) else "trying again"
+    return Verdict(Reason.RUNNING, cut(f"{how}: {redact(str(trouble))}", MAX_MESSAGE))
+
+
+def _own_trouble(summary: Summary) -> str:
+    """Say what keeps this process from asking peers."""
+    waiting = summary.counts.held_up
+    if summary.held_up_by is None:
+        return ""
+    return f"held up: {summary.held_up_by}; {waiting} peer{'' if waiting == 1 else 's'} could not be asked yet"
 
 
 def suspended(*, on_the_way: bool) -> Verdict:

@@ -48,13 +48,15 @@ def compose(
         now: the time.
     """
     now = now.replace(microsecond=0)
+    ended = now if started is None else max(now, started.replace(microsecond=0))
     status = results.model_copy(
         update={
             "observed_generation": generation,
             "run_key": run_key(spec),
             "run_id": spec.run_id,
             "start_time": None if started is None else started.replace(microsecond=0),
-            "completion_time": None if verdict.reason in GOING else now,
+            # A clock that was set back must not have a run end before it began.
+            "completion_time": None if verdict.reason in GOING else ended,
             "reason": verdict.reason,
             "summary": describe(spec.targets),
         }
@@ -67,7 +69,7 @@ def compose(
             status[name] |= _unknown(before.raw.get(name), model)
     status = _unknown(before.raw, Status) | status
     if verdict.reason not in GOING:
-        history = remember(Record(status | {"history": list(history)}), reason=verdict.reason, completed=now)
+        history = remember(Record(status | {"history": list(history)}), reason=verdict.reason, completed=ended)
     return _with_history(before, status, history)
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import aiohttp
 from kubernetes.aio.client import ApiException
 
+from dragonfly_task_operator import own_trouble
 from dragonfly_task_operator.errors import LookupFailed
 from dragonfly_task_operator.kube.answers import message_of
 
@@ -23,10 +24,11 @@ def unreachable(error: BaseException) -> str:
 
 @contextmanager
 def looking_up(what: str) -> Iterator[None]:
-    """Ask inside of the block, for something that a person calls `what`. Raises LookupFailed."""
+    """Ask inside of the block, for something that a person calls `what`. Raises LookupFailed, OwnTrouble."""
     try:
         yield
     except ApiException as error:
         raise LookupFailed(f"{what}: the API server answered {error.status}: {message_of(error)}") from None
     except NO_ANSWER as error:
+        own_trouble.raise_if_own(error)
         raise LookupFailed(f"{what}: {unreachable(error)}") from None

@@ -95,7 +95,7 @@ class Running:
         self.recorder.ended(ref, verdict, clock.now())
         results, _ = run.snapshot()
         total = results.peers.total if results.peers else 0
-        seconds = (clock.now() - self.begin.started).total_seconds()
+        seconds = run.elapsed()
         self.metrics.run_ended(kind=ref.kind.name, reason=verdict.reason, seconds=seconds, peers=total)
         tasks = [task.task_id for task in results.tasks or ()][:MAX_TASKS_LOGGED]
         log.info(

@@ -9,6 +9,7 @@ from http import HTTPStatus
 
 from kubernetes.aio.client import ApiClient, ApiException, CoreV1Api
 
+from dragonfly_task_operator import own_trouble
 from dragonfly_task_operator.errors import ImageUnresolvable, SecretNotFound
 from dragonfly_task_operator.kube.answers import is_no_more, message_of
 from dragonfly_task_operator.kube.looking_up import NO_ANSWER, unreachable
@@ -31,12 +32,14 @@ class NamespacedSecrets:
         Raises:
             SecretNotFound: there is none, or it may not be read; then with the command that grants it.
             ImageUnresolvable: the API server can't be asked just now.
+            OwnTrouble: because of this process.
         """
         try:
             secret = await self._api.read_namespaced_secret(name, namespace)
         except ApiException as error:
             raise _mapped(error, namespace, name) from None
         except NO_ANSWER as error:
+            own_trouble.raise_if_own(error)
             raise ImageUnresolvable(
                 f"the Secret {namespace}/{name} can't be read: {unreachable(error)}", retry_after=0
             ) from None

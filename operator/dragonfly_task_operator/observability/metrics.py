@@ -7,6 +7,8 @@ from wsgiref.types import WSGIApplication
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make_wsgi_app
 
+from dragonfly_task_operator.errors import OwnKind, OwnTrouble
+
 PREFIX = "dragonfly_task_operator"
 RUN_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
 
@@ -24,6 +26,14 @@ class Metrics:
         self._rpcs = Counter(
             f"{PREFIX}_rpcs", "Requests to peers and schedulers.", ("method", "outcome"), registry=registry
         )
+        self._own_troubles = Counter(
+            f"{PREFIX}_own_troubles",
+            "Requests not made because of this process or its node, by what it was short of.",
+            ("kind",),
+            registry=registry,
+        )
+        for kind in OwnKind:
+            self._own_troubles.labels(kind)  # there from the start, so that the first one is a rise
         self._status_writes = Counter(
             f"{PREFIX}_status_writes", "Statuses written, or not.", ("outcome",), registry=registry
         )
@@ -45,6 +55,10 @@ class Metrics:
     def rpc_ended(self, method: str, outcome: str) -> None:
         """Count a request: its method's name without the service, and gRPC's name of its status code."""
         self._rpcs.labels(method, outcome).inc()
+
+    def own_trouble(self, trouble: OwnTrouble) -> None:
+        """Count a request that was not made."""
+        self._own_troubles.labels(trouble.kind).inc()
 
     def status_write_ended(self, outcome: str) -> None:
         """Count a write: `written`, `conflict` or `failed`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 from dragonfly_task_operator.api.targets import Target
@@ -21,12 +22,20 @@ from dragonfly_task_operator.oci.walking import Walk, Wishes
 
 
 class RegistryImages:
-    """`dragonfly.planning.Images` from registries."""
+    """`dragonfly.planning.Images` from registries.
 
-    def __init__(self, *, gate: Gate, secrets: Secrets, proxies: Proxies = NO_PROXIES) -> None:
+    Args:
+        gate: which registries may be asked.
+        secrets: where credentials are read.
+        proxies: where requests go through.
+        at_once: most images read at once; the rest wait in line.
+    """
+
+    def __init__(self, *, gate: Gate, secrets: Secrets, proxies: Proxies = NO_PROXIES, at_once: int = 16) -> None:
         self._gate = gate
         self._proxies = proxies
         self._secrets = secrets
+        self._at_once = asyncio.Semaphore(at_once)
 
     async def read(self, target: Target, *, namespace: str, troubled: Troubled) -> Image:
         """Tell what the image of a target is made of.
@@ -42,7 +51,7 @@ class RegistryImages:
         at = ManifestURL.of(target.image_reference or "", scheme=self._gate.scheme_of)
         self._gate.check(at.url)  # before any Secret is read for it
         keyring, trust = await self._read_secrets(target, at, namespace, troubled)
-        async with Transport.open(self._gate, trust, self._proxies) as transport:
+        async with self._at_once, Transport.open(self._gate, trust, self._proxies) as transport:
 
             async def read(at: ManifestURL, platform: str | None) -> Image:
                 wishes = Wishes(

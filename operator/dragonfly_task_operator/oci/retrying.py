@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from dragonfly_task_operator.engine.ports import Troubled
-from dragonfly_task_operator.engine.rounds import backoff
-from dragonfly_task_operator.errors import ImageUnresolvable
+from dragonfly_task_operator.engine.rounds import backoff, own_backoff
+from dragonfly_task_operator.errors import ImageUnresolvable, OwnTrouble
 
 T = TypeVar("T")
 
@@ -19,14 +19,18 @@ longer waits, which only a registry's own Retry-After asks for."""
 
 
 async def persistently(attempt: Callable[[], Awaitable[T]], *, troubled: Troubled) -> T:
-    """Make a request again while its failure says that this may help.
+    """Make a request again while its failure says that this may help. Own trouble does not count as an attempt.
 
     Raises as the attempt does in the end; at once where the next one may only be made when nobody waits any more.
     """
-    round_ = 0
+    round_ = waits = 0
     while True:
         try:
             result = await attempt()
+        except OwnTrouble as trouble:
+            troubled(trouble)
+            await sleep(own_backoff(waits, random.random))
+            waits += 1
         except ImageUnresolvable as trouble:
             if trouble.retry_after is None or round_ == RETRIES:
                 raise

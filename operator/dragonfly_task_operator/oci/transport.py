@@ -13,7 +13,7 @@ import aiohttp
 from multidict import CIMultiDictProxy
 from yarl import URL
 
-from dragonfly_task_operator import __version__
+from dragonfly_task_operator import __version__, own_trouble
 from dragonfly_task_operator.errors import ImageUnresolvable, RegistryDenied, RunError
 from dragonfly_task_operator.oci.addresses import Gate, origin
 from dragonfly_task_operator.oci.connecting import refused_by_proxy, told
@@ -105,6 +105,7 @@ class Transport:
         Raises:
             RegistryDenied: a URL, or the address of its host, is not allowed.
             ImageUnresolvable: no answer came, or one that is over the limits.
+            OwnTrouble: it was not asked.
         """
         first = url
         self._gate.check(url)
@@ -159,6 +160,7 @@ class Transport:
         except RunError:
             raise
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            own_trouble.raise_if_own(error)
             raise told(error, url, proxy, seconds=TIMEOUT.total) from None
 
 

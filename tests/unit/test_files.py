@@ -1,0 +1,38 @@
+"""How a limit of open files is shared out."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from dragonfly_task_operator.files import IMAGE_CONNECTIONS, LEAST, MOST_CONNECTIONS, OF_THE_PROCESS, budget
+
+
+@pytest.mark.parametrize("limit", [128, 192, 256, 512, 1024, 4096, 65536, 1 << 30])
+def test_shares_keep_below_the_limit(limit: int) -> None:
+    share = budget(limit)
+
+    total = OF_THE_PROCESS + share.api + share.images * IMAGE_CONNECTIONS + share.probes + share.connections
+    assert total <= share.limit
+    assert LEAST <= share.connections <= MOST_CONNECTIONS
+
+
+@pytest.mark.parametrize("limit", [0, 20, 64])
+def test_everybody_has_something_however_low_the_limit(limit: int) -> None:
+    share = budget(limit)
+
+    assert min(share.api, share.images, share.probes, share.connections) > 0
+
+
+def test_soft_limit_is_raised_to_the_hard_one() -> None:
+    code = (
+        "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (64, 256));"
+        "from dragonfly_task_operator.files import raise_limit;"
+        "print(raise_limit(), resource.getrlimit(resource.RLIMIT_NOFILE))"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "(64, 256) (256, 256)"
