@@ -104,6 +104,13 @@ class RandomDays(RuleBasedStateMachine):
         self.stage.kill_operator()
         self.stage.start_operator()
 
+    @precondition(lambda self: self.kills < len(self.there))
+    @rule(limit=st.sampled_from([40, 64, 256]))
+    def operator_has_few_files(self, limit: int) -> None:
+        self.kills += 1
+        self.stage.kill_operator()
+        self.stage.start_operator(files=(limit, limit))
+
     def teardown(self) -> None:
         """All is well again, and nobody touches anything any more: now it must come out right."""
         world, bodies = self.stage.world, self.there.values()

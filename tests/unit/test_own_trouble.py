@@ -40,7 +40,7 @@ AT_ONCE = [
     FAILED + "INTERNAL: ipv4:10.0.0.7:4000: socket: {}\n\x02\xad\x81\xff",
     FAILED + "FAILED_PRECONDITION: ipv4:10.0.0.7:4000: connect failed: addr: ipv4:10.0.0.7:4000 error: {}",
 ]
-"""As grpcio 1.76 says it, seen with few files and in network namespaces without routes or ports."""
+"""As grpcio 1.85.1 says it, seen with few files and in network namespaces without routes or ports."""
 FROM_AFAR = FAILED + "UNKNOWN: ipv4:10.0.0.7:4000: Failed to connect to remote host: {}"
 
 

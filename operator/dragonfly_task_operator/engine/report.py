@@ -186,8 +186,8 @@ def _describe_image(summary: ImageSummary) -> str:
 def _result(summary: TaskSummary, *, deleting: bool, ignoring_unreachable: bool, carried: int) -> Result | None:
     counts = summary.counts
     failed = counts.failed or (counts.unreachable and not ignoring_unreachable)
-    if counts.held_up and not (failed or (counts.caching and not deleting)):
-        return None  # not known yet: a peer that the operator could not ask may have it
+    if not summary.is_answered and not (failed or (counts.caching and not deleting)):
+        return None  # not known yet: a peer that has not been asked may have it
     if not deleting:
         # Who could not be asked may have it, but that others have it is sure.
         return Result.FOUND if counts.caching else Result.FAILED if failed else Result.NOT_FOUND

@@ -67,14 +67,20 @@ class PeerFailure:
 
 @dataclass(slots=True)
 class TaskSummary:
-    """What is known of one task id. `had`: the peers that had it when asked."""
+    """What is known of one task id. `had`: the peers that had it when asked; `answers`: peers with an outcome."""
 
     task: PlannedTask
     counts: Counts = field(default_factory=Counts)
     had: set[HostID] = field(default_factory=set)
     holders: list[tuple[Host, Copy]] = field(default_factory=list)
     failures: list[PeerFailure] = field(default_factory=list)
+    answers: int = 0
     held_up_by: OwnTrouble | None = None
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether all there is to know is known: there are peers, and each was asked."""
+        return 0 < self.counts.total == self.answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +177,8 @@ def _summarise_task(task: PlannedTask, ledger: Ledger) -> TaskSummary:
         summary.counts.add((outcome,))
         if isinstance(outcome, HeldUp):
             summary.held_up_by = outcome.trouble
+        else:
+            summary.answers += 1
         match known(outcome):
             case Holds(copy):
                 summary.had.add(host_id)
