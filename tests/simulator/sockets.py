@@ -117,9 +117,19 @@ def host_port(address: Address) -> str:
 
 
 class _Mute(asyncio.Protocol):
+    transport: asyncio.Transport
+    is_made = is_over = False
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport, self.is_made = transport, True
+        if self.is_over:  # the server has closed between accepting it and this
+            transport.abort()
+
+    def end(self) -> None:
+        self.is_over = True
+        if self.is_made:
+            self.transport.abort()
 
 
 class _Noise(_Mute):
@@ -147,7 +157,7 @@ async def _raw_server(address: Address, protocol: type[_Mute]) -> Closing:
     def close() -> None:
         server.close()
         for each in made:
-            each.transport.abort()
+            each.end()
 
     return close
 
