@@ -53,7 +53,7 @@ def test_peer_that_restarted_is_asked_at_its_new_address(clock: SteppingClock, r
 
 
 @pytest.mark.parametrize("rounds", [1, 2])
-def test_newer_address_wins_while_one_scheduler_lists_the_older(
+def test_both_addresses_are_asked_while_one_scheduler_lists_the_older(
     clock: SteppingClock, remembered: HostMemory, rounds: int
 ) -> None:
     old, new = host("n0", "10.0.0.1", id_="n0"), host("n0", "10.0.0.9", id_="n0")
@@ -61,7 +61,13 @@ def test_newer_address_wins_while_one_scheduler_lists_the_older(
     for _ in range(rounds):
         clock.passes(minutes=1)
         listings.append(remembered.merge([old, new]))
-    assert listings[-1] == (new,)
+    assert listings[-1] == (new, replace(old, id="n0 at 10.0.0.1:4000"))
+    assert remembered.last_seen(listings[-1][1]).startswith("last listed by a scheduler less than a minute ago")
+
+
+def test_peers_without_an_address_are_each_told_of(remembered: HostMemory) -> None:
+    nameless, unspecified = host("n2", ""), host("n3", "")
+    assert set(remembered.merge([N0, nameless, unspecified])) == {N0, nameless, unspecified}
 
 
 def test_address_that_a_new_peer_has_taken_over_is_asked_once(clock: SteppingClock, remembered: HostMemory) -> None:

@@ -6,10 +6,11 @@ And which of them have left the cluster, as far as that can be known (docs/adr/0
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
+from dragonfly_task_operator.dragonfly.announced import join, trouble_of_address
 from dragonfly_task_operator.engine.model import Host, HostID
 from dragonfly_task_operator.engine.ports import Clock
 
@@ -73,6 +74,8 @@ class HostMemory:
         self._found: dict[Host, datetime] = {}
         self._vacant: set[Host] = set()
         """At whose address nobody listened when they were asked last."""
+        self._listed_as: dict[Host, Host] = {}
+        """Peers that were given another id, for the id that they are listed by is one of a peer elsewhere."""
         self._listings = 0
         self._evidence = NO_EVIDENCE
 
@@ -81,8 +84,10 @@ class HostMemory:
     ) -> tuple[Host, ...]:
         """Take note of a listing, and give every peer there is to ask: each id once, and each address once.
 
-        Where ids or addresses meet, listed peers go before those found otherwise and those only remembered, and among
-        them the ones first listed last: a peer that restarted is asked at its new address.
+        An id that is listed at two addresses is two peers, until it is no more: nobody knows which of both is gone. The
+        one that was listed first has its address in its id. What is no address is nobody's: each such peer is told of.
+        Where else ids or addresses meet, listed peers go before those found otherwise and those only remembered, and
+        among them the ones first listed last: a peer that restarted is asked at its new address.
 
         Args:
             listed: what schedulers list now; the same peer any number of times.
@@ -105,16 +110,33 @@ class HostMemory:
         newest_first = sorted(listed, key=lambda host: self._sightings[host].since, reverse=True)
         everybody: dict[HostID, Host] = {}
         addresses: set[tuple[str, int]] = set()
-        for group in (newest_first, found, reversed(self._sightings)):
+        for group in (self._apart(newest_first), found, reversed(self._sightings)):
             for host in group:
                 if host.id not in everybody and (host.ip, host.port) not in addresses:
                     everybody[host.id] = host
-                    addresses.add((host.ip, host.port))
+                    if trouble_of_address(host.ip, host.port) is None:
+                        addresses.add((host.ip, host.port))
         return tuple(everybody.values())
+
+    def _apart(self, newest_first: Iterable[Host]) -> list[Host]:
+        ids: set[HostID] = set()
+        apart = []
+        self._listed_as = {}
+        for listed in newest_first:
+            host = listed
+            if host.id in ids:
+                host = replace(listed, id=f"{listed.id} at {join(listed.ip, listed.port)}")
+                self._listed_as[host] = listed
+            ids.add(host.id)
+            apart.append(host)
+        return apart
+
+    def _sighting(self, host: Host) -> _Sighting | None:
+        return self._sightings.get(self._listed_as.get(host, host))
 
     def answered(self, host: Host) -> None:
         """Take note that a peer answered."""
-        sighting = self._sightings.get(host)
+        sighting = self._sighting(host)
         if sighting is not None:
             sighting.answered, sighting.alive = self._clock.now(), self._listings
             sighting.answers_unlisted = sighting.last != self._listings
@@ -122,7 +144,7 @@ class HostMemory:
 
     def silent(self, host: Host, *, vacant: bool) -> None:
         """Take note that a peer could not be asked, and whether that is because nobody listens at its address."""
-        sighting = self._sightings.get(host)
+        sighting = self._sighting(host)
         if sighting is not None:
             sighting.answers_unlisted = False
         (self._vacant.add if vacant else self._vacant.discard)(host)
@@ -147,7 +169,7 @@ class HostMemory:
             for host in candidates
             if self._is_gone_as_pod(host)
             or (
-                (sighting := self._sightings.get(host)) is not None
+                (sighting := self._sighting(host)) is not None
                 and not sighting.answers_unlisted
                 and (
                     (sighting.sessions & self._evidence.sessions.keys()) - refuted
@@ -158,7 +180,7 @@ class HostMemory:
 
     def last_seen(self, host: Host) -> str:
         """Say when a peer was last seen, as in `last listed by a scheduler 12 minutes ago, last answered …`."""
-        sighting = self._sightings.get(host)
+        sighting = self._sighting(host)
         if sighting is None:
             return "no scheduler lists it"
         now = self._clock.now()
@@ -182,11 +204,11 @@ class HostMemory:
 
     def is_unlisted(self, host: Host) -> bool:
         """Whether a peer that was listed or found lately is not listed now."""
-        sighting = self._sightings.get(host)
+        sighting = self._sighting(host)
         return sighting.last != self._listings if sighting is not None else host in self._found
 
     def _is_gone_as_pod(self, host: Host) -> bool:
-        sighting, pods = self._sightings.get(host), self._evidence.pods.get(host.cluster)
+        sighting, pods = self._sighting(host), self._evidence.pods.get(host.cluster)
         was_pod = host in self._found if sighting is None else sighting.was_pod and not sighting.answers_unlisted
         return was_pod and pods is not None and host.ip not in pods
 

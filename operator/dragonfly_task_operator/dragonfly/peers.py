@@ -11,6 +11,7 @@ from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from dragonfly_task_operator.dragonfly.announced import trouble_of_address
 from dragonfly_task_operator.dragonfly.channels import ChannelPool, Endpoint
 from dragonfly_task_operator.dragonfly.memory import HostMemory
 from dragonfly_task_operator.dragonfly.pacing import DEFAULT_REQUESTS_PER_SECOND, Paces
@@ -27,6 +28,7 @@ from dragonfly_task_operator.engine.model import (
 )
 from dragonfly_task_operator.engine.ports import Mandate
 from dragonfly_task_operator.errors import PeerError, PeerReason
+from dragonfly_task_operator.observability.redaction import cut
 from dragonfly_task_operator.protos_gen.dfdaemon_pb2 import (
     DeleteTaskRequest,
     StatLocalTaskRequest,
@@ -120,6 +122,15 @@ class GrpcPeers:
             raise self._peer_error(host, error) from None
 
     async def _call(self, host: Host, method: str, request: bytes, answer: Message) -> None:
+        trouble = trouble_of_address(host.ip, host.port)
+        if trouble is not None:
+            self._memory.silent(host, vacant=False)
+            raise PeerError(
+                PeerReason.UNREACHABLE,
+                f"the peer announces no address that it can be asked at: {cut(trouble, 128)}; correct host.ip in the"
+                f" configuration of its dfdaemon, or its network ({self._memory.last_seen(host)})",
+                retryable=False,
+            )
         endpoint = Endpoint(host.ip, host.port, self._tls.get(host.cluster), host.ip)
         async with self._in_flight:
             with await self._pool.connection(endpoint) as connection:

@@ -12,6 +12,7 @@ import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from dragonfly_task_operator.dragonfly.announced import trouble_of_address
 from dragonfly_task_operator.dragonfly.channels import ChannelPool
 from dragonfly_task_operator.dragonfly.memory import HostMemory
 from dragonfly_task_operator.dragonfly.peers import STAT, GrpcPeers
@@ -185,9 +186,38 @@ async def test_address_where_nothing_speaks_grpc(peer: Peer, link: Link, timeout
     assert (error.reason, error.retryable) == (reason, True)
 
 
-@pytest.mark.parametrize(("ip", "port"), [("", 4000), ("no address", 4000), ("127.0.0.1", -1)])
-async def test_address_that_is_none_is_the_failure_of_that_peer_alone(ip: str, port: int) -> None:
-    assert "the target uri is not valid" in (await failure_of("stat", host(ip, port))).description
+@pytest.mark.parametrize("call", ["stat", "delete"])
+@pytest.mark.parametrize(
+    ("ip", "port"),
+    [
+        ("", 4000),
+        ("no address", 4000),
+        ("dfdaemon-0.example.com", 4000),
+        ("localhost", 4000),
+        ("10.0.0", 4000),
+        ("10.0.0.01", 4000),
+        ("10.0.0.1:4000", 4000),
+        ("[fd00::1]", 4000),
+        (" 10.0.0.1", 4000),
+        ("0.0.0.0", 4000),
+        ("::", 4000),
+        ("fe80::1%eth0", 4000),
+        ("127.0.0.1", 0),
+        ("127.0.0.1", -1),
+        ("127.0.0.1", 65536),
+        ("x" * 5000, 4000),
+    ],
+)
+async def test_peer_that_announces_no_address_is_unreachable(call: str, ip: str, port: int) -> None:
+    error = await failure_of(call, host(ip, port))
+    assert (error.reason, error.retryable) == (PeerReason.UNREACHABLE, False)
+    assert "announces no address" in error.description
+    assert len(error.description) < 512
+
+
+@pytest.mark.parametrize("ip", ["10.0.0.1", "fd00::1", "::ffff:10.0.0.1", "127.0.0.1"])
+def test_address_that_can_be_asked_at_is_one(ip: str) -> None:
+    assert (trouble_of_address(ip, 1), trouble_of_address(ip, 65535)) == (None, None)
 
 
 @pytest.mark.parametrize("seconds", [2**62, -(2**62), 10**12], ids=["far future", "far past", "year 33658"])
