@@ -66,11 +66,29 @@ class Rest:
 Decision: TypeAlias = Begin | Suspend | Acknowledge | Remove | Rest
 
 
-def decide(spec: Spec, record: Record, *, generation: int, now: datetime) -> Decision:
-    """Decide what an object needs."""
+def is_timed(spec: Spec) -> bool:
+    """Tell whether an object needs something a while after it has finished."""
+    return spec.ttl_seconds_after_finished is not None or (
+        isinstance(spec, TaskSearchSpec) and spec.refresh_interval_seconds is not None
+    )
+
+
+def decide(
+    spec: Spec, record: Record, *, generation: int, now: datetime, finished_for: timedelta | None = None
+) -> Decision:
+    """Decide what an object needs.
+
+    Args:
+        spec: what is asked for.
+        record: the status.
+        generation: of the spec.
+        now: the time, for people.
+        finished_for: how long ago the last run ended, by a clock that nobody sets; None: by `now`.
+    """
     key = run_key(spec)
     if has_ended(spec, record, generation):
-        return _decide_finished(spec, record, key, generation=generation, now=now)
+        then = now if record.completed is None or finished_for is None else record.completed + finished_for
+        return _decide_finished(spec, record, key, generation=generation, now=now, then=then)
     if spec.suspend:
         is_said = (
             record.run_key == key and record.reason == Reason.SUSPENDED and record.observed_generation == generation
@@ -119,22 +137,25 @@ def may_speak_of(spec: Spec | None, record: Record, generation: int, reason: Rea
     return not (record.speaks_of_its_run and has_ended(spec, record, generation))
 
 
-def _decide_finished(spec: Spec, record: Record, key: str, *, generation: int, now: datetime) -> Decision:
+def _decide_finished(
+    spec: Spec, record: Record, key: str, *, generation: int, now: datetime, then: datetime
+) -> Decision:
+    """Decide by `then`, the time as it would be had nobody set the clock since the run ended."""
     times: list[datetime] = []
     expiry = _later(record.completed, spec.ttl_seconds_after_finished)
     if expiry is not None:
-        if expiry <= now:
+        if expiry <= then:
             return Remove()
         times.append(expiry)
     if isinstance(spec, TaskSearchSpec) and not spec.suspend:
         refresh = _later(record.completed, spec.refresh_interval_seconds)
         if refresh is not None:
-            if refresh <= now:
+            if refresh <= then:
                 return Begin(key, now, NOTHING_CARRIED, record.history)
             times.append(refresh)
     if record.observed_generation != generation or not record.speaks_of_its_run:
         return Acknowledge()
-    return Rest(min(times, default=None))
+    return Rest(now + (min(times) - then) if times else None)
 
 
 def _later(time: datetime | None, seconds: int | None) -> datetime | None:

@@ -17,22 +17,26 @@ from datetime import datetime
 from dragonfly_task_operator.api.conditions import Reason
 from dragonfly_task_operator.api.kinds import Kind
 from dragonfly_task_operator.api.reading import UnreadableSpec
+from dragonfly_task_operator.api.record import Record
 from dragonfly_task_operator.api.room import has_room
 from dragonfly_task_operator.api.specs import Spec
 from dragonfly_task_operator.engine.lifecycle import (
     Acknowledge,
     Begin,
+    Decision,
     Remove,
     Rest,
     Suspend,
     decide,
     has_ended,
+    is_timed,
     may_speak_of,
 )
 from dragonfly_task_operator.engine.run import Means
 from dragonfly_task_operator.engine.subject import describe
 from dragonfly_task_operator.engine.verdict import suspended
 from dragonfly_task_operator.errors import OperatorError
+from dragonfly_task_operator.kube.completions import Completions
 from dragonfly_task_operator.kube.composing import RawStatus, acknowledge, give_up, suspend, withhold
 from dragonfly_task_operator.kube.ended import Ended
 from dragonfly_task_operator.kube.events import Recorder
@@ -104,6 +108,7 @@ class Reconciler:
         self._entries: dict[str, _Entry] = {}
         self._resting = Resting(means.clock, self._wake)
         self._ended = Ended()
+        self._completions = Completions(means.clock)
         self._is_stopping = False
 
     def is_news(self, kind: Kind, body: Body) -> bool:
@@ -136,6 +141,7 @@ class Reconciler:
         """Take note that an object is gone: whatever it had going stops."""
         self._resting.remove(uid)
         self._ended.remove(uid)
+        self._completions.forget(uid)
         entry = self._entries.pop(uid, None)
         if entry is not None and entry.worker is not None:
             entry.worker.cancel()
@@ -175,10 +181,16 @@ class Reconciler:
         """Tell whether an object needs nothing now, and until when."""
         record, generation = snapshot.record(), snapshot.generation
         try:
-            decision = decide(snapshot.spec(), record, generation=generation, now=self._means.clock.now())
+            decision = self._decide(snapshot.spec(), record, snapshot)
         except UnreadableSpec as error:
             return None if may_speak_of(error.known, record, generation, error.reason) else Rest()
         return decision if isinstance(decision, Rest) else None
+
+    def _decide(self, spec: Spec, record: Record, snapshot: Snapshot) -> Decision:
+        timed = record.completed if is_timed(spec) else None
+        passed = None if timed is None else self._completions.passed(snapshot.ref.uid, timed)
+        now = self._means.clock.now()
+        return decide(spec, record, generation=snapshot.generation, now=now, finished_for=passed)
 
     def _take(self, snapshot: Snapshot) -> None:
         """Have a worker see to an object."""
@@ -249,6 +261,7 @@ class Reconciler:
                 return
         except ObjectGone:
             self._entries.pop(uid, None)
+            self._completions.forget(uid)
         finally:
             entry.worker = None
 
@@ -284,13 +297,13 @@ class Reconciler:
     async def _act(self, entry: _Entry, snapshot: Snapshot) -> datetime | None:
         """Do the one thing that the object needs most. Returns when to look again: None for when it changes."""
         clock = self._means.clock
-        record, generation = snapshot.record(), snapshot.generation
+        record = snapshot.record()
         try:
             spec = snapshot.spec()
         except UnreadableSpec as error:
             await self._withhold(entry, snapshot, error)
             return None
-        match decide(spec, record, generation=generation, now=clock.now()):
+        match self._decide(spec, record, snapshot):
             case Begin() as begin:
                 return await self._begin(entry, snapshot, begin, spec)
             case Suspend(on_the_way, history):

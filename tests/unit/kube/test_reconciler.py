@@ -379,6 +379,51 @@ async def test_search_is_repeated_at_its_interval(reconciler: Reconciler, world:
     assert [int(at) for at in world.peer("n1").times_asked("stat")] == [2, 64, 126, 188]
 
 
+@pytest.mark.parametrize("jump", [timedelta(hours=1), timedelta(hours=-1)], ids=["forward", "backward"])
+async def test_clock_that_jumps_has_no_object_removed_early_or_late(
+    reconciler: Reconciler, world: World, api: ApiServer, clock: JumpingClock, jump: timedelta
+) -> None:
+    reconciler.observe(TASK_SEARCH, api.put(ttlSecondsAfterFinished=100))
+    await asyncio.sleep(50)
+
+    clock.jumped = jump
+    reconciler.observe(TASK_SEARCH, api.touch())  # has the object looked at anew
+
+    await asyncio.sleep(45)
+    kept = "one" in api.bodies
+    await asyncio.sleep(20)
+    assert (kept, "one" in api.bodies) == (True, False)
+
+
+@pytest.mark.parametrize("jump", [timedelta(hours=1), timedelta(hours=-1)], ids=["forward", "backward"])
+async def test_clock_that_jumps_has_no_search_repeated_early_or_late(
+    reconciler: Reconciler, world: World, api: ApiServer, clock: JumpingClock, jump: timedelta
+) -> None:
+    reconciler.observe(TASK_SEARCH, api.put(refreshIntervalSeconds=60))
+    await asyncio.sleep(30)
+
+    clock.jumped = jump
+    reconciler.observe(TASK_SEARCH, api.touch())
+
+    await asyncio.sleep(40)
+    assert [int(at) for at in world.peer("n1").times_asked("stat")] == [2, 64]
+
+
+async def test_clock_that_is_set_back_has_no_run_end_before_it_began(
+    reconciler: Reconciler, world: World, api: ApiServer, clock: JumpingClock
+) -> None:
+    world.peer("n1").downloads()
+    reconciler.observe(TASK_DELETION, api.put(kind=TASK_DELETION, activeDeadlineSeconds=60))
+    await asyncio.sleep(30)
+
+    clock.jumped = timedelta(hours=-1)
+
+    await asyncio.sleep(40)
+    status = api.bodies["one"]["status"]
+    assert status["completionTime"] >= status["startTime"]
+    assert status["history"][0]["completionTime"] >= status["history"][0]["startTime"]
+
+
 async def test_object_is_removed_when_its_time_after_finishing_is_over(
     reconciler: Reconciler, world: World, api: ApiServer
 ) -> None:
