@@ -12,7 +12,7 @@ import yaml
 from dragonfly_task_operator.errors import RunError
 from tests.messages.stage import Stage
 
-KINDS = ("logins", "answers", "connections", "secrets")
+KINDS = ("logins", "answers", "documents", "connections", "secrets")
 """The modules of situations, each with a file under tests/data/messages."""
 GOLDEN = Path(__file__).parents[1] / "data" / "messages"
 

@@ -183,7 +183,7 @@ async def test_storage_that_refuses_is_named_and_no_secret_blamed(
     ],
 )
 async def test_host_that_can_t_be_is_the_user_s_to_mend(url: str) -> None:
-    with pytest.raises(InvalidTarget, match="names no host that can be connected to; correct imageManifestURL"):
+    with pytest.raises(InvalidTarget, match="names no host that can be connected to; correct the host of the image"):
         await Reader()(url)
 
 
