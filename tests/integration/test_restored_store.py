@@ -62,7 +62,7 @@ def by_task(asked: list[tuple[str, str]]) -> dict[str, list[str]]:
 
 
 def is_ready(operator: Replica) -> float:
-    return wait_for(lambda: operator.probe("/readyz") == (200, "ok"), "readiness", seconds=60)
+    return wait_for(lambda: operator.probe("/readyz") == (200, "ok"), "readiness", seconds=120)
 
 
 def test_runs_end_and_edits_and_new_objects_are_seen_after_a_restore(

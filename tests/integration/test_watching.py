@@ -89,7 +89,7 @@ def ready(operator: Replica) -> Replica:
 
 
 def is_ready(operator: Replica) -> float:
-    return wait_for(lambda: operator.probe("/readyz") == (200, "ok"), "readiness", seconds=60)
+    return wait_for(lambda: operator.probe("/readyz") == (200, "ok"), "readiness", seconds=120)
 
 
 def is_blind(operator: Replica) -> float:
