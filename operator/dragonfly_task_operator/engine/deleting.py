@@ -8,16 +8,16 @@ finds nothing: peers come, go, and fetch a task again from each other while it i
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from dragonfly_task_operator.api.specs import UnfinishedDownloads
 from dragonfly_task_operator.engine.clearing import clear
 from dragonfly_task_operator.engine.ledger import Cleared, Failed, Outcome
 from dragonfly_task_operator.engine.model import Host, HostID, TaskID
-from dragonfly_task_operator.engine.rounds import RETRIES_OF_DEPARTED, Rounds, backoff
+from dragonfly_task_operator.engine.rounds import RETRIES_OF_DEPARTED, Pairs, Rounds, backoff
 from dragonfly_task_operator.errors import PeerReason
-
-Pairs = dict[HostID, list[TaskID]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ async def delete(rounds: Rounds, policy: DeletionPolicy) -> None:
             await asyncio.sleep(backoff(retries, rounds.jitter))
             retries += 1
             new = await rounds.learn_hosts()
-            await rounds.hold(due | rounds.pairs_of(host.id for host in new), clear_one)
+            await rounds.hold(partial(_with_new, rounds, due, new), clear_one)
         elif touched:
             if sweeps > max(policy.backoff_limit, 1):
                 _give_up(rounds, touched, sweeps)
@@ -66,12 +66,12 @@ async def delete(rounds: Rounds, policy: DeletionPolicy) -> None:
             sweeps += 1
             touched.clear()
             await rounds.learn_hosts()
-            await rounds.hold(_settled(rounds), clear_one)
+            await rounds.hold(partial(_settled, rounds), clear_one)
         else:
             again = await rounds.confirm_departed()
             if not again:
                 return
-            await rounds.hold(again, clear_one)
+            await rounds.hold(again.copy, clear_one)
 
 
 def due_again(rounds: Rounds, policy: DeletionPolicy) -> Pairs:
@@ -87,6 +87,10 @@ def due_again(rounds: Rounds, policy: DeletionPolicy) -> Pairs:
         if outcome.reason is PeerReason.DOWNLOADING or (outcome.retryable and outcome.attempts <= limit):
             due.setdefault(host.id, []).append(task.id)
     return due
+
+
+def _with_new(rounds: Rounds, due: Pairs, new: Iterable[Host]) -> Pairs:
+    return due | rounds.pairs_of(host.id for host in new)
 
 
 def _settled(rounds: Rounds) -> Pairs:

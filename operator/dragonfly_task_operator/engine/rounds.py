@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias
 
 from dragonfly_task_operator.engine.fanout import TASKS_AT_ONCE, fan_out
 from dragonfly_task_operator.engine.ledger import Failed, HeldUp, Ledger, Outcome
@@ -15,6 +16,10 @@ from dragonfly_task_operator.errors import NoPeersKnown, NoSchedulerReachable, O
 
 Ask = Callable[[Host, TaskID], Awaitable[Outcome]]
 """May raise OwnTrouble."""
+
+Pairs: TypeAlias = dict[HostID, list[TaskID]]
+"""Whom to ask about what."""
+
 Jitter = Callable[[], float]
 """Gives a number from 0 to 1."""
 
@@ -104,7 +109,7 @@ class Rounds:
         await self.learn_hosts()
         works: tuple[Callable[[], Awaitable[None]], ...] = (
             self.learn_metadata,
-            partial(self.hold, self.all_pairs(), ask),
+            partial(self.hold, self.all_pairs, ask),
         )
         await fan_out(works, lambda work: work(), at_once=len(works))
 
@@ -127,30 +132,33 @@ class Rounds:
 
         await fan_out(self.ledger.tasks, learn, at_once=TASKS_AT_ONCE)
 
-    def all_pairs(self) -> dict[HostID, list[TaskID]]:
+    def all_pairs(self) -> Pairs:
         """Every task, for every known host."""
         return self.pairs_of(self.ledger.hosts)
 
-    def pairs_of(self, hosts: Iterable[HostID]) -> dict[HostID, list[TaskID]]:
+    def pairs_of(self, hosts: Iterable[HostID]) -> Pairs:
         """Every task, for these hosts."""
         ids = [task.id for task in self.ledger.tasks]
         return {host: list(ids) for host in hosts}
 
-    async def hold(self, pairs: dict[HostID, list[TaskID]], ask: Ask) -> None:
+    async def hold(self, pairs: Callable[[], Pairs], ask: Ask) -> None:
         """Ask these peers about these tasks and note what they answer.
 
         Peers that could not be asked because of this process are asked until they have been: what it is short of says
         nothing of them. The run's deadline ends that.
+
+        Args:
+            pairs: gives whom to ask about what. It is called when it is this run's turn: while a thousand runs wait in
+                line, none of them has a list of its pairs.
+            ask: asks one.
         """
         waits = 0
-        while pairs:
-            await self._ask_once(pairs, ask)
-            pairs = self._held_up(pairs)
-            if pairs:
-                await asyncio.sleep(own_backoff(waits, self.jitter))
-                waits += 1
+        while left := await self._ask_once(pairs, ask):
+            await asyncio.sleep(own_backoff(waits, self.jitter))
+            waits += 1
+            pairs = left.copy
 
-    def _held_up(self, pairs: dict[HostID, list[TaskID]]) -> dict[HostID, list[TaskID]]:
+    def _held_up(self, pairs: Pairs) -> Pairs:
         """Of these pairs, those that were not asked."""
         outcomes = self.ledger.outcomes
         left = {
@@ -159,8 +167,8 @@ class Rounds:
         }
         return {host: tasks for host, tasks in left.items() if tasks}
 
-    async def _ask_once(self, pairs: dict[HostID, list[TaskID]], ask: Ask) -> None:
-        """Ask each once.
+    async def _ask_once(self, pairs: Callable[[], Pairs], ask: Ask) -> Pairs:
+        """Ask each once. Returns those that were not asked because of this process.
 
         A peer that has answered nothing yet and can't be asked about one task is not asked about those that have not
         been sent off: an image has hundreds, each of which would wait as long in vain.
@@ -190,10 +198,12 @@ class Rounds:
             await fan_out(item[1], ask_one, at_once=TASKS_AT_ONCE)
 
         async with self.crowd:
-            await fan_out(list(pairs.items()), visit, at_once=self.parallelism)
+            asked = pairs()
+            await fan_out(list(asked.items()), visit, at_once=self.parallelism)
         self._note_departed()
+        return self._held_up(asked)
 
-    async def confirm_departed(self) -> dict[HostID, list[TaskID]]:
+    async def confirm_departed(self) -> Pairs:
         """List hosts once more where peers seem to have left the cluster. Returns the pairs to ask for on that account.
 
         Those are of peers that have come back, or are new. Where no scheduler answers now, nobody has left.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from dragonfly_task_operator.engine.ledger import Failed, Holds, Outcome
-from dragonfly_task_operator.engine.model import Absent, Host, HostID, TaskID
-from dragonfly_task_operator.engine.rounds import Rounds, backoff
+from dragonfly_task_operator.engine.model import Absent, Host, TaskID
+from dragonfly_task_operator.engine.rounds import Pairs, Rounds, backoff
 from dragonfly_task_operator.errors import PeerError
 
 RETRIES = 2
@@ -25,19 +26,18 @@ async def search(rounds: Rounds) -> None:
 
     await rounds.ask_everyone(look)
     for round_ in range(RETRIES):
-        due = retryable(rounds)
-        if not due:
+        if not retryable(rounds):
             return
         await asyncio.sleep(backoff(round_, rounds.jitter))
-        await rounds.hold(due, look)
+        await rounds.hold(partial(retryable, rounds), look)
     again = await rounds.confirm_departed()
     if again:
-        await rounds.hold(again, look)
+        await rounds.hold(again.copy, look)
 
 
-def retryable(rounds: Rounds) -> dict[HostID, list[TaskID]]:
+def retryable(rounds: Rounds) -> Pairs:
     """The pairs that failed in a way that may pass."""
-    due: dict[HostID, list[TaskID]] = {}
+    due: Pairs = {}
     for task, host, outcome in rounds.ledger:
         if isinstance(outcome, Failed) and outcome.retryable:
             due.setdefault(host.id, []).append(task.id)

@@ -36,6 +36,7 @@ from dragonfly_task_operator.engine.run import Means
 from dragonfly_task_operator.engine.subject import describe
 from dragonfly_task_operator.engine.verdict import suspended
 from dragonfly_task_operator.errors import OperatorError
+from dragonfly_task_operator.kube.cadence import Cadence
 from dragonfly_task_operator.kube.completions import Completions
 from dragonfly_task_operator.kube.composing import RawStatus, acknowledge, give_up, suspend, withhold
 from dragonfly_task_operator.kube.ended import Ended
@@ -105,6 +106,7 @@ class Reconciler:
         self._objects = objects
         self._recorder = recorder
         self._history = history
+        self._cadence = Cadence()
         self._entries: dict[str, _Entry] = {}
         self._resting = Resting(means.clock, self._wake)
         self._ended = Ended()
@@ -344,7 +346,15 @@ class Reconciler:
             await self._write(entry, snapshot, lambda _: lost)
         else:
             running = Running(
-                snapshot, entry.changed, begin, spec, self._means, self._objects, self._recorder, self._metrics
+                snapshot,
+                entry.changed,
+                begin,
+                spec,
+                self._means,
+                self._objects,
+                self._recorder,
+                self._metrics,
+                self._cadence,
             )
             await self._run(entry, running)
         return self._means.clock.now()

@@ -1,7 +1,6 @@
 """One run under way: the engine on one side, the object's status on the other.
 
-The first status comes half a second after the start, further ones at most once a second and only when they say
-something new, and the last one always: the number of writes depends on time, never on the number of peers.
+Statuses come at the pace of `cadence.py` and only when they say something new, and the last one always.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from dragonfly_task_operator.engine.lifecycle import Begin
 from dragonfly_task_operator.engine.report import shrink
 from dragonfly_task_operator.engine.run import Means, Run
 from dragonfly_task_operator.engine.verdict import Verdict, suspended
+from dragonfly_task_operator.kube.cadence import Cadence
 from dragonfly_task_operator.kube.composing import RawStatus, compose
 from dragonfly_task_operator.kube.events import Recorder
 from dragonfly_task_operator.kube.objects import ApiUnavailable, Objects, Snapshot, TooLarge
@@ -30,8 +30,6 @@ from dragonfly_task_operator.observability.redaction import redact
 
 log = logging.getLogger(__name__)
 
-FIRST_STATUS = 0.5
-STATUS_INTERVAL = 1.0
 MAX_API_BACKOFF = 5.0
 MAX_RETRY_AFTER = 60.0
 """Seconds; the last: however long the API server asks to be left alone."""
@@ -63,6 +61,7 @@ class Running:
     objects: Objects
     recorder: Recorder
     metrics: Metrics
+    cadence: Cadence
     _run: Run | None = None
     _ended: Verdict | None = None
     _room: int | None = None
@@ -88,7 +87,8 @@ class Running:
         self.recorder.started(ref, "goes on with the run" if going_on else "began a run", clock.now())
         engine = asyncio.get_running_loop().create_task(run.execute())
         try:
-            verdict = self._ended = await self._follow(run, engine)
+            with self.cadence.joined():
+                verdict = self._ended = await self._follow(run, engine)
             await self._write_persistently(run, verdict)
         finally:
             await _stop(engine)
@@ -123,7 +123,7 @@ class Running:
     async def _follow(self, run: Run, engine: asyncio.Task[Verdict]) -> Verdict:
         """Write progress until the engine comes to a verdict."""
         loop = asyncio.get_running_loop()
-        due = loop.time() + FIRST_STATUS
+        due = loop.time() + self.cadence.first()
         written: tuple[Status, Verdict] | None = None
         while True:
             changed = loop.create_task(self.changed.wait())
@@ -145,7 +145,7 @@ class Running:
                 with contextlib.suppress(ApiUnavailable):
                     await self._write(state[0], state[1])
                     written = state
-            due = loop.time() + STATUS_INTERVAL
+            due = loop.time() + self.cadence.next()
 
     def _verdict(self, engine: asyncio.Task[Verdict]) -> Verdict:
         error = engine.exception()

@@ -89,7 +89,7 @@ async def test_peer_that_answers_is_asked_about_every_task_whatever_it_did_not_a
             return Failed.by(error, had_copy=False, at=rounds.clock.now())
         return ABSENT
 
-    await rounds.hold(rounds.all_pairs(), look)
+    await rounds.hold(rounds.all_pairs, look)
 
     assert len(peer.asked) == 100
 
@@ -212,7 +212,7 @@ async def test_objects_wait_in_line_when_the_crowd_is_full() -> None:
         await asyncio.sleep(1)
         return ABSENT
 
-    await asyncio.gather(*(rounds.hold(rounds.all_pairs(), ask) for _ in range(3)))
+    await asyncio.gather(*(rounds.hold(rounds.all_pairs, ask) for _ in range(3)))
 
     assert now() == 3
 
