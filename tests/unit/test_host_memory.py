@@ -118,6 +118,12 @@ def test_peer_that_was_updated_in_place_is_the_peer_that_it_was(clock: SteppingC
     assert remembered.last_seen(known).endswith("last answered 2 minutes ago")
 
 
+def test_runs_share_what_they_know_of_a_peer(remembered: HostMemory) -> None:
+    (first,) = remembered.merge([replace(N0)])
+    (again,) = remembered.merge([replace(N0)])
+    assert again is first
+
+
 def test_last_seen_tells_both_times(clock: SteppingClock, remembered: HostMemory) -> None:
     remembered.merge([N0])
     remembered.answered(N0)

@@ -46,6 +46,7 @@ class _Sighting:
     """What is known of a peer. Listings are counted, and so are the times that need no clock.
 
     Attributes:
+        host: what all runs share: a thousand runs on ten thousand peers know each by one object.
         first, last: the listings that it was in.
         alive: the last listing that it was known to be there after: the one before its last answer, or else `first`.
         sessions: schedulers that listed it, of those that answered when it was listed last.
@@ -53,6 +54,7 @@ class _Sighting:
         answers_unlisted: whether it answered when it was asked last, although nobody listed it any more.
     """
 
+    host: Host
     since: datetime
     listed: datetime
     first: int
@@ -97,12 +99,12 @@ class HostMemory:
         now = self._clock.now()
         self._listings += 1
         self._evidence = evidence
-        listed, found = dict.fromkeys(listed), tuple(found)
+        listed, found = [self._known(host) for host in dict.fromkeys(listed)], tuple(found)
         for host in listed:
             sighting = self._sightings.pop(host, None) or _Sighting(
-                since=now, listed=now, first=self._listings, last=self._listings, alive=self._listings
+                host=host, since=now, listed=now, first=self._listings, last=self._listings, alive=self._listings
             )
-            sighting.listed, sighting.last, sighting.answers_unlisted = now, self._listings, False
+            sighting.host, sighting.listed, sighting.last, sighting.answers_unlisted = host, now, self._listings, False
             self._sightings[host] = sighting
         self._found.update(dict.fromkeys(found, now))
         self._forget(now)
@@ -188,6 +190,12 @@ class HostMemory:
             f"last answered {_ago(now - sighting.answered)}" if sighting.answered else "never answered this operator"
         )
         return f"last listed by a scheduler {_ago(now - sighting.listed)}, {answered}"
+
+    def _known(self, host: Host) -> Host:
+        sighting = self._sightings.get(host)
+        if sighting is None or sighting.host.client_version != host.client_version:
+            return host
+        return sighting.host
 
     def _note(self, listed: Iterable[Host]) -> None:
         """Keep what a listing tells, for when it is the last that a peer was in."""

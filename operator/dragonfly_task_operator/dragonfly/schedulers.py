@@ -13,6 +13,7 @@ from dragonfly_task_operator.dragonfly.memory import Evidence, HostMemory, Sessi
 from dragonfly_task_operator.dragonfly.peers import MAX_INT64, length, moment
 from dragonfly_task_operator.dragonfly.rpc import RpcError, call
 from dragonfly_task_operator.dragonfly.sessions import Sessions
+from dragonfly_task_operator.dragonfly.sharing import Shared
 from dragonfly_task_operator.dragonfly.tls import RotatingCredentials
 from dragonfly_task_operator.engine.model import Host, HostID, HostListing, HostType, TaskID, TaskMetadata
 from dragonfly_task_operator.errors import LookupFailed, NoSchedulerReachable
@@ -95,14 +96,20 @@ class GrpcSchedulers:
         self._resolve = resolve
         self._answered: list[Endpoint] = []
         self._sessions = Sessions(pool, timeout=timeout)
+        self._listing = Shared(self._list_all)
 
     async def hosts(self) -> HostListing:
         """List every peer of every cluster: those that schedulers list now or listed lately, and pods.
+
+        Who asks while a listing is under way shares the next.
 
         Raises:
             NoSchedulerReachable: none of a cluster's schedulers answered, and it has no pods to ask.
             OwnTrouble: one of them, or what tells where they are, could not be asked: peers may be missing.
         """
+        return await self._listing.answer()
+
+    async def _list_all(self) -> HostListing:
         listings = await asyncio.gather(*(self._list_cluster(cluster) for cluster in self._clusters))
         self._answered = [endpoint for listing in listings for endpoint in listing.answered]
         silent = tuple(scheduler for listing in listings for scheduler in listing.silent)
@@ -123,6 +130,7 @@ class GrpcSchedulers:
 
     async def aclose(self) -> None:
         """Let go of the schedulers' connections. The pool is to be closed later."""
+        await self._listing.aclose()
         await self._sessions.aclose()
 
     async def _list_cluster(self, cluster: ClusterSettings) -> _ClusterListing:
