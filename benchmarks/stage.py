@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from typing import Any
 
 from benchmarks.results import Measurement
 from benchmarks.watch import Sighting, watch
+from benchmarks.writing import Access, create
 from hack.controlplane.server import ControlPlane
 from hack.installation import install, running_operator
 from hack.kubectl import Kubectl
@@ -27,7 +28,6 @@ PATIENCE = 120.0
 """Seconds that anything may take to happen."""
 
 _POLL = 0.05
-_APPLIED_AT_ONCE = 4
 
 
 class BenchError(Exception):
@@ -53,10 +53,17 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How an object that was applied among others ended, and how many seconds after it was sent."""
+    """How an object that was applied among others ended, when it was sent, and when it was seen finished."""
 
+    name: str
     reason: str | None
-    seconds: float
+    sent: float
+    finished: float
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return self.finished - self.sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,20 +104,13 @@ class Stage:
 
     def apply(self, kind: str, **spec: Any) -> str:
         """Make an object; returns its name."""
-        metadata = {"generateName": "bench-"}
-        manifest = {"apiVersion": "tasks.d7y.io/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec}
-        made = self.control_plane.request("POST", f"{API}/{PLURALS[kind]}", manifest)
+        made = self.control_plane.request("POST", f"{API}/{PLURALS[kind]}", manifest(kind, spec))
         return str(made["metadata"]["name"])
 
-    def apply_all(self, kind: str, specs: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    def apply_all(self, kind: str, specs: Collection[Mapping[str, Any]]) -> dict[str, float]:
         """Make objects, several at a time; returns when each was sent (`time.perf_counter`), by name, in order."""
-
-        def apply(spec: Mapping[str, Any]) -> tuple[str, float]:
-            sent = time.perf_counter()
-            return self.apply(kind, **spec), sent
-
-        with ThreadPoolExecutor(_APPLIED_AT_ONCE) as pool:
-            return dict(pool.map(apply, specs))
+        bodies = [manifest(kind, spec) for spec in specs]
+        return create(Access.to(self.control_plane), f"{API}/{PLURALS[kind]}", bodies)
 
     def run_all(self, kind: str, specs: Collection[Mapping[str, Any]]) -> list[Ended]:
         """Apply objects, several at a time, and wait until all have finished; tells of each in the order applied."""
@@ -123,7 +123,7 @@ class Stage:
                     ended.setdefault(seen.name, seen)
                     if len(ended) == len(specs):
                         break
-            return [Ended(ended[name].reason, ended[name].at - sent) for name, sent in applying.result().items()]
+            return [Ended(name, ended[name].reason, sent, ended[name].at) for name, sent in applying.result().items()]
 
     def watch(self, kind: str) -> AbstractContextManager[Iterator[Sighting]]:
         """Watch the objects of a kind from now on."""
@@ -157,16 +157,26 @@ class Stage:
         )
 
     def operator_memory(self, what: str, *, at_most: float) -> Measurement:
-        """Give the most memory that the operator has had resident since it started; in 10^6 bytes."""
+        """Give the most memory that the operator has had resident since it started, in MiB."""
         status = Path(f"/proc/{self.operator.pid}/status").read_text(encoding="ascii")
         peak = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
-        return Measurement(what=what, value=int(peak.split()[1]) * 1024 / 1e6, unit=" MB", at_most=at_most)
+        return Measurement(what=what, value=int(peak.split()[1]) / 1024, unit=" MiB", at_most=at_most)
 
     def operator_cpu_seconds(self) -> float:
         """The CPU time that the operator has used, in seconds."""
         # proc(5): after the name in brackets, utime and stime are the 12th and 13th field, in ticks of 10 ms.
         fields = Path(f"/proc/{self.operator.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / 100
+
+
+def manifest(kind: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Give an object that is to be made, under a name that the API server chooses."""
+    return {
+        "apiVersion": "tasks.d7y.io/v1alpha1",
+        "kind": kind,
+        "metadata": {"generateName": "bench-"},
+        "spec": spec,
+    }
 
 
 def wait_for(what: str, is_so: Callable[[], bool]) -> None:

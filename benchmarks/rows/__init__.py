@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from benchmarks.results import Measurement
-from benchmarks.rows import at_rest, deletion, image, many, search, starting, tasks, wide
+from benchmarks.rows import at_rest, crowd, deletion, image, many, search, starting, tasks, wide
 from hack.controlplane.server import ControlPlane
 
 Row = Callable[[ControlPlane, int], list[Measurement]]
@@ -22,6 +22,7 @@ ROWS: dict[str, Row] = {
     "tasks": tasks.measure,
     "image": image.measure,
     "many": many.measure,
+    "crowd": crowd.measure,
     "starting": starting.measure,
     "at-rest": at_rest.measure,
 }

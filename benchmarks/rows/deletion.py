@@ -22,9 +22,9 @@ def measure(control_plane: ControlPlane, tries: int) -> list[Measurement]:
             on, "TaskDeletion", [TASK], reason="Deleted", tries=tries, prepare=lambda: on.cache(TASK, CACHED_ON)
         )
         return [
-            compared.ratio("deletion on 500 of 2,000 peers, to the bare loop", at_most=1.6),
+            compared.ratio("deletion on 500 of 2,000 peers, to the bare loop", at_most=1.4),
             compared.writes("deletion: status writes"),
-            on.operator_memory("deletion: operator's peak memory", at_most=250),
+            on.operator_memory("deletion: operator's peak memory", at_most=256),
         ]
 
 

@@ -42,7 +42,7 @@ def measure(control_plane: ControlPlane, tries: int) -> list[Measurement]:
                 compared.writes("image: status writes"),
                 Measurement(what="image: most connections to one peer", value=on.most("connections"), at_most=1),
                 Measurement(what="image: most requests to one peer in a second", value=pace, at_most=300),
-                on.operator_memory("image: operator's peak memory", at_most=250),
+                on.operator_memory("image: operator's peak memory", at_most=256),
             ]
 
 

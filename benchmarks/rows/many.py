@@ -36,5 +36,5 @@ def measure(control_plane: ControlPlane, tries: int) -> list[Measurement]:
                 at_most=2,
                 detail={"last": waits[-1], "mean": statistics.mean(waits), "longest": max(waits)},
             ),
-            on.operator_memory(f"{OBJECTS:,} deletions at once: operator's peak memory", at_most=300),
+            on.operator_memory(f"{OBJECTS:,} deletions at once: operator's peak memory", at_most=256),
         ]

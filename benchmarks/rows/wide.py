@@ -20,5 +20,5 @@ def measure(control_plane: ControlPlane, tries: int) -> list[Measurement]:
         return [
             compared.cpu_ratio("search of 1 task on 10,000 peers, CPU, to the bare loop", at_most=3),
             compared.writes("10,000 peers: status writes"),
-            on.operator_memory("10,000 peers: operator's peak memory", at_most=500),
+            on.operator_memory("10,000 peers: operator's peak memory", at_most=256),
         ]
