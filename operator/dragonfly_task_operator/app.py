@@ -55,7 +55,7 @@ from dragonfly_task_operator.settings import Settings
 
 log = logging.getLogger(__name__)
 
-RPCS_IN_FLIGHT = 1024
+RPCS_IN_FLIGHT = 512
 """Requests to peers under way at once, over all objects."""
 
 STOP_SECONDS = 3.0

@@ -57,9 +57,10 @@ def run(config: Path | None, **flags: Any) -> None:
     """Run the operator."""
     import asyncio  # noqa: PLC0415 - this and, much more, Kopf and gRPC take long to import
 
-    from dragonfly_task_operator import app, settings  # noqa: PLC0415
+    from dragonfly_task_operator import app, arenas, settings  # noqa: PLC0415
     from dragonfly_task_operator.observability import logs  # noqa: PLC0415
 
+    arenas.bound()
     try:
         loaded = settings.load({name: value for name, value in flags.items() if value not in (None, ())}, config=config)
         logs.set_up(loaded.log_format)

@@ -19,7 +19,9 @@ OF_THE_PROCESS = 48
 LEAST = 8
 """Connections, whatever the limit is. With few enough files, some requests are waited with until others are over."""
 
-MOST_TO_API = 100
+MOST_TO_API = 16
+"""Each takes 300 KB for TLS, and an API server on few cores serves no more writes for more connections."""
+
 MOST_TO_REGISTRIES = 128
 MOST_PROBES = 128
 MOST_CONNECTIONS = 8192

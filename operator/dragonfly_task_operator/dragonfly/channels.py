@@ -17,8 +17,8 @@ from dragonfly_task_operator.observability.metrics import Metrics
 IDLE_SECONDS = 10.0
 """How long an unused channel stays open: longer than the pause between two rounds of a run, mostly."""
 
-MAX_IDLE = 4096
-"""Most channels kept open unused; each costs some 20 KB here and a connection at the peer."""
+MAX_IDLE = 256
+"""Most channels kept open unused; each costs some 33 KB here and a connection at the peer."""
 
 MAX_OPEN = 8192
 """Most channels open at once where nobody says how many files there are."""

@@ -1,0 +1,49 @@
+"""The heaps of this process: bounded where the C library is glibc."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+
+import pytest
+
+from dragonfly_task_operator import arenas
+
+_THREADS = 16
+_PROGRAM = f"""
+import ctypes, sys, threading
+from dragonfly_task_operator import arenas
+
+if sys.argv[1] == "bounded":
+    assert arenas.bound()
+malloc = ctypes.PyDLL(None).malloc
+malloc.restype, malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+together = threading.Barrier({_THREADS})
+
+def allocate():
+    together.wait()
+    for _ in range(1000):
+        malloc(4000)
+    together.wait()
+
+threads = [threading.Thread(target=allocate) for _ in range({_THREADS})]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+libc = ctypes.CDLL(None)
+libc.malloc_info(0, ctypes.c_void_p.in_dll(libc, "stdout"))
+libc.fflush(None)
+"""
+
+
+def heaps(how: str) -> int:
+    done = subprocess.run([sys.executable, "-c", _PROGRAM, how], stdout=subprocess.PIPE, text=True, check=True)
+    return done.stdout.count("<heap nr=")
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library has other heaps")
+def test_threads_share_two_heaps() -> None:
+    assert heaps("unbounded") > arenas.MOST
+    assert heaps("bounded") == arenas.MOST
