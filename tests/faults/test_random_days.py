@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,8 +12,13 @@ from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, precondition, rule, run_state_machine_as_test
 
+from hack.controlplane.server import ControlPlane
+from hack.installation import NAMESPACE, SERVICE_ACCOUNT
+from hack.kubectl import Kubectl
+from tests.apiserver_proxy import HTML, ApiServerProxy
 from tests.faults.stage import Stage, task_of
 from tests.objects import PLURALS
+from tests.simulator.control import simulation
 
 pytestmark = pytest.mark.controlplane
 
@@ -33,14 +41,68 @@ FAULTS = st.sampled_from(
 )
 
 
+REQUESTS = st.sampled_from(["PATCH .*/status", "GET .*/taskdeletions/", "GET .*watch=true", "POST .*/events", ""])
+"""To the API server, by pattern; the last stands for all."""
+
+
+@pytest.fixture(scope="module")
+def proxy(control_plane: ControlPlane, kubectl: Kubectl) -> Iterator[ApiServerProxy]:
+    del kubectl  # has installed the operator's account
+    with ApiServerProxy(control_plane.service_account_kubeconfig(NAMESPACE, SERVICE_ACCOUNT)).running() as proxy:
+        yield proxy
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The operator's token, in a file, and whom the API server lets in by it."""
+
+    proxy: ApiServerProxy
+    file: Path
+
+    def renew(self) -> None:
+        token = f"token-{self.proxy.requests()}"
+        self.proxy.accepts_only(token)
+        self.file.write_text(f"{token}\n")
+
+
+@pytest.fixture(scope="module")
+def tokens(proxy: ApiServerProxy, tmp_path_factory: pytest.TempPathFactory) -> Tokens:
+    tokens = Tokens(proxy, tmp_path_factory.mktemp("tokens") / "token")
+    tokens.renew()
+    return tokens
+
+
+@pytest.fixture(scope="module")
+def stage(
+    control_plane: ControlPlane, kubectl: Kubectl, tokens: Tokens, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stage]:
+    """An operator that sees the API server through the proxy."""
+    folder = tmp_path_factory.mktemp("operator")
+    through = tokens.proxy.kubeconfig(folder / "kubeconfig", user={"tokenFile": str(tokens.file)})
+    with simulation(schedulers=3, peers=8) as running:
+        stage = Stage(
+            control_plane,
+            kubectl,
+            running,
+            log=folder / "operator.log",
+            options=[f"--kubeconfig={through}", "--rpc-timeout=500ms"],
+        )
+        stage.start_operator()
+        try:
+            yield stage
+        finally:
+            stage.stop_operator()
+            kubectl.must("delete", "tasksearches,taskdeletions", "--all", "--wait=false")
+
+
 class RandomDays(RuleBasedStateMachine):
     """Objects are known by what was applied; what they are now is asked of the API server in the end."""
 
     bodies = Bundle("bodies")
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, tokens: Tokens) -> None:
         super().__init__()
-        self.stage = stage
+        self.stage, self.tokens, self.proxy = stage, tokens, tokens.proxy
         self.there: dict[str, dict[str, Any]] = {}
         self.edits = 0
         self.kills = 0
@@ -97,6 +159,30 @@ class RandomDays(RuleBasedStateMachine):
         self.stage.world.restarts()
         self.stage.world.announce()
 
+    @rule(requests=REQUESTS, code=st.sampled_from([200, 400, 404, 409, 422, 502]), after=st.booleans())
+    def something_else_answers(self, requests: str, *, code: int, after: bool) -> None:
+        self.proxy.answers(requests, code, HTML, times=3, after=after)
+
+    @rule(requests=REQUESTS, after=st.booleans(), deed=st.sampled_from(["freezes", "cuts"]))
+    def requests_get_no_answer(self, requests: str, *, after: bool, deed: str) -> None:
+        getattr(self.proxy, deed)(requests, times=2, after=after)
+
+    @rule(deed=st.sampled_from(["freezes_connections", "closes_connections"]))
+    def connections_end(self, deed: str) -> None:
+        getattr(self.proxy, deed)()
+
+    @rule(code=st.sampled_from([410, 500, 504]))
+    def watches_fail(self, code: int) -> None:
+        self.proxy.fails_watches(code, "InternalError", "etcdserver: no leader")
+
+    @rule(line=st.sampled_from([b"garbage", b"{}", b'{"type": "ADDED", "object": {}}']))
+    def watches_bring_what_is_none(self, line: bytes) -> None:
+        self.proxy.tells_watches(line)
+
+    @rule()
+    def token_is_renewed(self) -> None:
+        self.tokens.renew()
+
     @precondition(lambda self: self.kills < len(self.there))
     @rule()
     def operator_is_killed(self) -> None:
@@ -114,13 +200,14 @@ class RandomDays(RuleBasedStateMachine):
     def teardown(self) -> None:
         """All is well again, and nobody touches anything any more: now it must come out right."""
         world, bodies = self.stage.world, self.there.values()
+        self.proxy.behaves()
         world.recovers()
         world.comes_back("everything")
         world.announce()
         for field in ({"suspend": False}, {"parallelism": 10}):  # the second must not have anything run again
             for body in bodies:
                 self._patch(body, **field)
-            self.stage.finish(bodies, seconds=DEADLINE_SECONDS + 40)
+            self.stage.finish(bodies, seconds=DEADLINE_SECONDS + 60)
         found = self.stage.violations(bodies) + self.stage.wrong_deletions()
         for body in bodies:
             self.stage.delete(body["kind"], body["metadata"]["name"])
@@ -139,10 +226,10 @@ class RandomDays(RuleBasedStateMachine):
             self.stage.patch(body["kind"], body["metadata"]["name"], **spec)
 
 
-def test_invariants_hold_after_random_days(stage: Stage) -> None:
+def test_invariants_hold_after_random_days(stage: Stage, tokens: Tokens) -> None:
     class OnThisStage(RandomDays):
         def __init__(self) -> None:
-            super().__init__(stage)
+            super().__init__(stage, tokens)
 
     run_state_machine_as_test(OnThisStage)
     assert not [body for kind in PLURALS for body in stage.objects.all(kind)]
