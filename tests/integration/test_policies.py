@@ -125,8 +125,14 @@ def test_what_is_allowed_passes(admin: Kubectl, kind: str, target: dict[str, Any
             },
             "the registry of an image is one of",
         ),
-        ({"url": f"https://data.example.com/v2/a/blobs/sha256:{'a1' * 32}"}, "could be any task"),
-        ({"url": f"https://data.example.com/?u=/v2/a/manifests/sha256:{'a1' * 32}"}, "could be any task"),
+        (
+            {"url": f"https://data.example.com/v2/a/blobs/sha256:{'a1' * 32}"},
+            "does not name a blob or manifest by digest",
+        ),
+        (
+            {"url": f"https://data.example.com/?u=/v2/a/manifests/sha256:{'a1' * 32}"},
+            "does not name a blob or manifest by digest",
+        ),
         ({"contentForCalculatingTaskID": "x"}, "by url, image or imageManifestURL"),
     ],
 )

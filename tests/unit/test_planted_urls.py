@@ -32,6 +32,7 @@ NOW = datetime(2026, 11, 25, tzinfo=UTC)
 HOST = Host("10.0.0.1-n1", "n1", "10.0.0.1", 4000, HostType.NORMAL, 1, "default")
 
 SIGNS = st.text(alphabet="abAZ09'\"<>\\;:%25&=/?#@ \u00fc\u65e5.,()[]{}|^`", max_size=10)
+VALUE = SIGNS.map(lambda signs: signs.replace("&", "+"))  # else what follows is a name, and names stay
 USER_INFO = st.text(alphabet="abAZ09'\"<>;:%25&=@ \u00fc.,", max_size=10)
 SCHEMES = st.sampled_from(["https", "HTTP", "s3", "hf", "oss", "hdfs"])
 HOSTS = st.sampled_from(["h.example.com", "minio", "127.0.0.1:8080", "[2001:db8::1]", "h.example.com:port", ""])
@@ -42,7 +43,7 @@ PATHS = st.sampled_from(["", "/", "/m.bin", "/v2/n/manifests/1", "/a b/c", "/v2/
 def urls(draw: st.DrawFn) -> str:
     user = f"{draw(USER_INFO)}:{SECRET}{draw(USER_INFO)}@" if draw(st.booleans()) else ""
     query = "&".join(
-        f"{draw(SIGNS)}={draw(SIGNS)}{SECRET}{draw(SIGNS)}" if draw(st.booleans()) else f"{draw(SIGNS)}{SECRET}"
+        f"{draw(SIGNS)}={draw(VALUE)}{SECRET}{draw(SIGNS)}" if draw(st.booleans()) else f"{draw(SIGNS)}{SECRET}"
         for _ in range(draw(st.integers(0, 3)))
     )
     fragment = f"#{draw(SIGNS)}{SECRET}" if draw(st.booleans()) else ""

@@ -119,6 +119,7 @@ HOSTS = st.sampled_from(["h.example.com", "minio", "127.0.0.1:8080", "[2001:db8:
 @given(SCHEMES, HOSTS, st.tuples(SIGNS, SIGNS, SIGNS, SIGNS))
 def test_nothing_planted_in_a_query_or_fragment_gets_out(scheme: str, host: str, signs: tuple[str, ...]) -> None:
     name, before, after, fragment = signs
+    before = before.replace("&", "+")  # else what follows is a name, and names stay
     url = f"{scheme}{host}/x?{name}={before}{S}{after}&{before}={S}#{fragment}{S}"
     spoken = redact(f"cannot get {url}: 403", [url])
     assert S not in redact_url(url) + spoken
