@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 MAX_PORT = 65535
+MAX_KEPT = 16_384
+"""Addresses that were looked at: a peer is asked several times, and reading its address takes longer than that."""
 
 
+@lru_cache(maxsize=MAX_KEPT)
 def trouble_of_address(ip: str, port: int) -> str | None:
     """Say why what a peer announces is no address; None where it is one.
 

@@ -17,7 +17,7 @@ from dragonfly_task_operator.observability.metrics import Metrics
 IDLE_SECONDS = 10.0
 """How long an unused channel stays open: longer than the pause between two rounds of a run, mostly."""
 
-MAX_IDLE = 256
+MAX_IDLE = 2048
 """Most channels kept open unused; each costs some 33 KB here and a connection at the peer."""
 
 MAX_OPEN = 8192
@@ -97,11 +97,14 @@ class ChannelPool:
         metrics: where requests are counted.
         limit: most channels open at once, in use or kept; who needs one more waits in line until one has been closed.
         probes: most looks at once into what is wrong with a connection; each takes a file of its own.
+        idle: most channels kept that nobody uses.
     """
 
-    def __init__(self, *, metrics: Metrics | None = None, limit: int = MAX_OPEN, probes: int = PROBES) -> None:
+    def __init__(
+        self, *, metrics: Metrics | None = None, limit: int = MAX_OPEN, probes: int = PROBES, idle: int = MAX_IDLE
+    ) -> None:
         self._metrics = metrics or Metrics()  # counted all the same, for nobody
-        self._limit = limit
+        self._limit, self._most_idle = limit, idle
         self._open = self._held = 0
         self._connections: dict[Endpoint, Connection] = {}
         self._idle: OrderedDict[Endpoint, Connection] = OrderedDict()
@@ -209,6 +212,8 @@ class ChannelPool:
         loop = asyncio.get_running_loop()
         connection.idle_since = loop.time()
         self._idle[endpoint] = connection
+        if len(self._idle) > self._most_idle:
+            self._close_idle(1)
         if self._sweeper is None:
             self._sweeper = loop.call_later(IDLE_SECONDS, self._sweep)
 
@@ -218,7 +223,7 @@ class ChannelPool:
         self._sweeper = None
         while self._idle:
             left = next(iter(self._idle.values())).idle_since + IDLE_SECONDS - loop.time()
-            if left > 0 and len(self._idle) <= MAX_IDLE:
+            if left > 0:
                 self._sweeper = loop.call_later(max(left, 0.5), self._sweep)
                 return
             self._close_idle(1)

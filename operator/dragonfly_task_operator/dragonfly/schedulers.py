@@ -154,14 +154,15 @@ class GrpcSchedulers:
         listing.silent.extend(silent)
         tls = self._tls.get(cluster.name)
         endpoints = [Endpoint(address.ip, address.port, tls, address.name) for address in addresses]
-        answers = await asyncio.gather(*(self._list_one(endpoint) for endpoint in endpoints))
+        seen: dict[Host, Host] = {}
+        answers = await asyncio.gather(*(self._list_one(endpoint, cluster.name, seen) for endpoint in endpoints))
         for address, endpoint, answer in zip(addresses, endpoints, answers, strict=True):
             if isinstance(answer, RpcError):
                 listing.silent.append(f"{address}: {_words(answer)}")
             else:
                 listing.answered.append(endpoint)
                 session, hosts = answer
-                listing.sessions[session] = [_host(host, cluster.name) for host in hosts.hosts]
+                listing.sessions[session] = hosts
 
     async def _look_for_pods(self, cluster: ClusterSettings, listing: _ClusterListing) -> None:
         selector = cluster.peers
@@ -180,7 +181,10 @@ class GrpcSchedulers:
             )
             listing.pod_ips = frozenset(ip for ip, _, _ in pods)
 
-    async def _list_one(self, endpoint: Endpoint) -> tuple[Session, ListHostsResponse] | RpcError:
+    async def _list_one(
+        self, endpoint: Endpoint, cluster: str, seen: dict[Host, Host]
+    ) -> tuple[Session, list[Host]] | RpcError:
+        """Ask one scheduler. A host that another has listed too is the object in `seen`: each lists all of them."""
         answer = ListHostsResponse()
         with await self._pool.connection(endpoint) as connection:
             try:
@@ -189,7 +193,9 @@ class GrpcSchedulers:
                 )
             except RpcError as error:
                 return error
-            return self._sessions.of(connection), answer
+            session = self._sessions.of(connection)
+        hosts = (_host(host, cluster) for host in answer.hosts)
+        return session, [seen.setdefault(host, host) for host in hosts]
 
     async def metadata(self, task: TaskID) -> TaskMetadata | None:
         """Ask the schedulers that lately answered, one after another: only one of them knows a task."""

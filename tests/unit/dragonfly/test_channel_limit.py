@@ -60,6 +60,22 @@ async def test_connection_is_kept_for_the_next_unless_somebody_waits() -> None:
     await pool.aclose()
 
 
+async def test_those_that_have_been_idle_for_longest_are_closed_when_too_many_are() -> None:
+    pool = ChannelPool(idle=2)
+    kept = []
+    for number in range(3):
+        with await pool.connection(endpoint(number)) as connection:
+            kept.append(connection)
+
+    again = []
+    for number in (2, 1, 0):
+        with await pool.connection(endpoint(number)) as connection:
+            again.append(connection)
+    await pool.aclose()
+
+    assert [now is before for now, before in zip(again, reversed(kept), strict=True)] == [True, True, False]
+
+
 async def test_connections_that_are_held_for_long_leave_enough_for_peers() -> None:
     pool = ChannelPool(limit=8)
     held = []
