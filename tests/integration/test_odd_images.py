@@ -5,12 +5,9 @@ What an image is made of, and what could not be looked at, decides what the oper
 
 from __future__ import annotations
 
-import asyncio
 import json
-import threading
-from collections.abc import Awaitable, Iterator
-from contextlib import ExitStack
-from typing import Any, TypeVar
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -25,34 +22,18 @@ from tests.registry import image as make
 from tests.registry.image import Content, Image, multi_platform
 from tests.registry.real import RealRegistry, real_registry
 from tests.registry.scripted import ScriptedRegistry
+from tests.registry.threaded import Servers
 from tests.simulator.control import Control, Simulation
 
 pytestmark = [pytest.mark.controlplane, pytest.mark.usefixtures("operator")]
 
-T = TypeVar("T")
 SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1+prettyjws"
 
 
 @pytest.fixture(scope="module")
 def registry() -> Iterator[ScriptedRegistry]:
-    """It serves on a loop of its own: these tests wait for kubectl."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-
-    def run(work: Awaitable[T]) -> T:
-        async def awaited() -> T:
-            return await work
-
-        return asyncio.run_coroutine_threadsafe(awaited(), loop).result(timeout=10)
-
-    serving = run(ScriptedRegistry().__aenter__())
-    with ExitStack() as stack:
-        stack.callback(loop.close)
-        stack.callback(thread.join, 10)
-        stack.callback(loop.call_soon_threadsafe, loop.stop)
-        stack.callback(lambda: run(serving.__aexit__()))
-        yield serving
+    with Servers() as servers:
+        yield servers.enter(ScriptedRegistry())
 
 
 @pytest.fixture(scope="module")
@@ -227,6 +208,49 @@ def test_platform_that_was_pruned_is_named_and_the_others_can_be_had(
     assert "for linux/arm64/v8" in message
     assert "set platform to one that is there" in message
     assert condition(finished("tsearch", "pruned-amd"))[0] == "NotFound"
+
+
+def test_attestation_that_the_registry_lacks_spoils_nothing(
+    kubectl: Kubectl, world: Control, finished: Finished, registry: ScriptedRegistry
+) -> None:
+    """It is in the index, and was not copied with the image. Peers may have it from before."""
+    layer = make.blob("attested layer")
+    child, attestation = make.manifest(make.config(), layer), make.manifest(make.config("unknown", "unknown"))
+    about = {"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": child.digest}
+    root = index_of(
+        child.descriptor(platform={"os": "linux", "architecture": "amd64"}),
+        attestation.descriptor(platform={"os": "unknown", "architecture": "unknown"}, annotations=about),
+    )
+    registry.holds(Image(root, (child,), ()), "attested")
+    for task in (layer.hex, attestation.hex):
+        world.caches(task, on="n7")
+
+    apply(kubectl, "TaskDeletion", "attested", {"imageManifestURL": registry.url("attested")})
+
+    status = finished("tdel", "attested")
+    reason, message = condition(status)
+    assert (reason, "could not be looked at" in message, "unknownParts" in status["images"][0]) == (
+        "Deleted",
+        False,
+        False,
+    )
+    assert (world.holders(layer.hex), world.holders(attestation.hex)) == (set(), set())
+
+
+def test_image_of_schema_1_is_told_for_what_it_is(
+    kubectl: Kubectl, finished: Finished, registry: ScriptedRegistry
+) -> None:
+    sums = [{"blobSum": make.blob("layer of old").digest}]
+    registry.holds(make.document(SCHEMA_1, schemaVersion=1, name="library/app", tag="old", fsLayers=sums), "old")
+
+    apply(kubectl, "TaskDeletion", "schema-1", {"imageManifestURL": registry.url("old")})
+
+    reason, message = condition(finished("tdel", "schema-1"))
+    assert (reason, "is a Docker schema 1 manifest, a format that was given up" in message) == (
+        "ImageUnresolvable",
+        True,
+    )
+    assert "push the image again with a client of today, or name its blobs by url" in message
 
 
 def test_log_in_page_is_told_for_what_it_is(kubectl: Kubectl, finished: Finished, registry: ScriptedRegistry) -> None:

@@ -2,85 +2,50 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
-import ssl
-import threading
-from collections.abc import Callable, Coroutine, Iterator
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
-import trustme
 from aiohttp import web
 
+from dragonfly_task_operator.dragonfly.task_ids import url_candidates
 from hack.controlplane.server import ControlPlane
 from hack.installation import start_operator, stop_operator
 from hack.kubectl import Kubectl
 from tests.integration.conftest import Finished
-from tests.registry.connecting import ConnectProxy
+from tests.objects import condition, manifest
 from tests.registry.image import multi_platform
 from tests.registry.login import BASIC, PASSWORD, USER, auth
-from tests.registry.scripted import Intercept, ScriptedRegistry
-from tests.simulator.control import Simulation
+from tests.registry.scripted import ScriptedRegistry
+from tests.registry.stage import EXPIRED, HUB, MISNAMED, PROXIED, Stage, locked
+from tests.registry.threaded import Servers
+from tests.simulator.control import Control, Simulation
 
 pytestmark = [pytest.mark.controlplane, pytest.mark.usefixtures("operator")]
 
 IMAGE = multi_platform()
-PROXIED = "registry.proxied.example.com"
-"""In no DNS: only the proxy knows where it is."""
-
-
-class Stage:
-    """Servers in a thread with a loop of its own, since the operator and kubectl are waited for in this one."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
-        self._thread.start()
-        self.authority = trustme.CA()
-        self.registry: ScriptedRegistry = self.enter(ScriptedRegistry())
-        self.storage: ScriptedRegistry = self.enter(ScriptedRegistry(address="127.0.0.2"))
-        self.behind_proxy = self.enter(ScriptedRegistry(tls=self._certificate(PROXIED)))
-        self.behind_proxy.holds(IMAGE)
-        self.proxy = self.enter(ConnectProxy(leads_to={PROXIED: self.behind_proxy.port}))
-
-    def enter(self, server: Any) -> Any:
-        self.run(server.__aenter__())
-        return server
-
-    def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout=30)
-
-    def close(self) -> None:
-        for server in (self.registry, self.storage, self.behind_proxy, self.proxy):
-            self.run(server.__aexit__())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    def _certificate(self, name: str) -> ssl.SSLContext:
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        self.authority.issue_cert(name).configure_cert(context)
-        return context
 
 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
-    running = Stage()
-    try:
-        yield running
-    finally:
-        running.close()
+    with Servers() as servers:
+        yield Stage(servers)
 
 
 @pytest.fixture
 def registry(stage: Stage) -> ScriptedRegistry:
     """An honest one, at the start of each test."""
-    for server in (stage.registry, stage.storage):
+    for server in (stage.registry, stage.storage, stage.behind_proxy):
         server.intercept = None
         server.asked.clear()
-    stage.registry.holds(IMAGE)
+        server.content.clear()
+        server.holds(IMAGE)
+    stage.proxy.asked.clear()
     return stage.registry
 
 
@@ -90,7 +55,7 @@ def operator(control_plane: ControlPlane, kubectl: Kubectl, simulator: Simulatio
     kubectl.must("create", "rolebinding", "scripted-registries", "--role=scripted-registries",
                  "--serviceaccount=dragonfly-task-operator:dragonfly-task-operator")  # fmt: skip
     arguments = [f"--scheduler={address}" for address in simulator.scheduler_addresses]
-    hosts = (f"http://{stage.registry.host}", f"http://{stage.storage.host}", PROXIED)
+    hosts = (f"http://{stage.registry.host}", f"http://{stage.storage.host}", PROXIED, HUB, EXPIRED, MISNAMED)
     arguments += [f"--registry-allowlist={host}" for host in hosts]
     process = start_operator(
         control_plane,
@@ -110,17 +75,23 @@ Search = Callable[..., tuple[str, str]]
 
 @pytest.fixture
 def search(kubectl: Kubectl, finished: Finished, registry: ScriptedRegistry, request: pytest.FixtureRequest) -> Search:
-    """Search for an image, with a Secret maybe; give the reason and the message."""
-    name = "r-" + request.node.name.split("[")[0].replace("_", "-")[-45:].strip("-")
+    """Search for an image (or delete it), with a Secret maybe; give the reason and the message."""
+    name = "r-" + re.sub("[^a-z0-9]+", "-", request.node.name)[-45:].strip("-")
     count = 0
 
     def run(
-        url: str = "", *, secret: dict[str, bytes] | None = None, ca: bytes | None = None, **spec: Any
+        url: str = "",
+        *,
+        image: str | None = None,
+        secret: dict[str, bytes] | None = None,
+        ca: bytes | None = None,
+        kind: str = "TaskSearch",
+        **spec: Any,
     ) -> tuple[str, str]:
         nonlocal count
         count += 1
         this = f"{name}-{count}"
-        target: dict[str, Any] = {"imageManifestURL": url or registry.url()}
+        target: dict[str, Any] = {"imageManifestURL": url or registry.url()} if image is None else {"image": image}
         for key, content in (("pullSecretRef", secret), ("caSecretRef", None if ca is None else {"ca.crt": ca})):
             if content is not None:
                 data = {entry: base64.b64encode(value).decode() for entry, value in content.items()}
@@ -128,17 +99,10 @@ def search(kubectl: Kubectl, finished: Finished, registry: ScriptedRegistry, req
                 metadata = {"name": secret_name, "namespace": "default"}
                 kubectl.apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data})
                 target[key] = {"name": secret_name}
-        kubectl.apply(
-            {
-                "apiVersion": "tasks.d7y.io/v1alpha1",
-                "kind": "TaskSearch",
-                "metadata": {"name": this, "namespace": "default"},
-                "spec": {"targets": [target], **spec},
-            }
-        )
-        status = finished("tsearch", this)
-        succeeded = next(each for each in status["conditions"] if each["type"] == "Succeeded")
+        kubectl.apply(manifest(kind, this, target, **spec))
+        status = finished(kind, this)
         assert PASSWORD not in json.dumps(status)
+        succeeded = condition(status, "Succeeded")
         return succeeded["reason"], succeeded["message"]
 
     return run
@@ -146,18 +110,6 @@ def search(kubectl: Kubectl, finished: Finished, registry: ScriptedRegistry, req
 
 def config(content: object) -> dict[str, bytes]:
     return {".dockerconfigjson": json.dumps(content).encode()}
-
-
-def locked(*challenges: str) -> Intercept:
-    async def intercept(request: web.Request) -> web.Response | None:
-        if request.headers.get("Authorization") == BASIC:
-            return None
-        response = web.Response(status=401)
-        for challenge in challenges:
-            response.headers.add("WWW-Authenticate", challenge)
-        return response
-
-    return intercept
 
 
 def test_storage_is_asked_byte_for_byte_and_named_when_it_refuses(
@@ -266,22 +218,121 @@ def test_credentials_that_were_not_sent_are_said_to_be_so(
         assert (reason, "the credentials of pullSecretRef were not sent: it " in message) == ("RegistryDenied", True)
 
 
-def test_pull_limit_past_the_deadline_ends_the_run_at_once(registry: ScriptedRegistry, search: Search) -> None:
-    registry.answers(429, Retry_After="21600")
+@pytest.mark.parametrize("is_a_date", [False, True], ids=["seconds", "date"])
+def test_pull_limit_past_the_deadline_ends_the_run_at_once(
+    registry: ScriptedRegistry, search: Search, *, is_a_date: bool
+) -> None:
+    then = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=6)
+    registry.answers(429, Retry_After=format_datetime(then, usegmt=True) if is_a_date else "21600")
 
     reason, message = search(activeDeadlineSeconds=60)
 
     assert reason == "ImageUnresolvable"
     assert "its limit of pulls is reached; it may be asked again at " in message
+    assert f" {then:%Y-%m-%d %H:%M:%S} UTC" in message or not is_a_date
     assert len(registry.asked) == 1
 
 
 def test_registry_is_reached_through_the_proxy_of_the_environment(stage: Stage, search: Search) -> None:
     """And its certificate verified by a bundle with a comment that is no ASCII."""
-    bundle = "# Wurzelzertifikat für Bücher\r\n".encode() + stage.authority.cert_pem.bytes()
+    bundle = "# Wurzelzertifikat für Bücher\r\n".encode() + stage.ca
 
     assert search(f"https://{PROXIED}/v2/library/app/manifests/1.0", ca=bundle)[0] == "NotFound"
     assert f"CONNECT {PROXIED}:443 HTTP/1.1" in stage.proxy.asked
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        (EXPIRED, "it has expired, or that of an authority that comes with it; renew it there"),
+        (MISNAMED, f"it is for another host than {MISNAMED}; correct the host of the image, or have it issued for"),
+    ],
+)
+def test_certificate_is_said_to_be_refused_for_what_is_wrong_with_it(
+    stage: Stage, search: Search, host: str, said: str
+) -> None:
+    reason, message = search(f"https://{host}/v2/library/app/manifests/1.0", ca=stage.ca)
+
+    assert (reason, message.startswith(f"the certificate of https://{host} is not trusted: ")) == (
+        "ImageUnresolvable",
+        True,
+    )
+    assert (said in message, "name a Secret" in message) == (True, False)
+
+
+def test_port_443_is_the_same_https_registry_in_a_secret_and_in_a_url(stage: Stage, search: Search) -> None:
+    stage.behind_proxy.intercept = locked('Basic realm="r"')
+
+    def reason(host: str, key: str) -> str:
+        url = f"https://{host}/v2/library/app/manifests/1.0"
+        return search(url, secret=config({"auths": {key: auth()}}), ca=stage.ca)[0]
+
+    assert reason(PROXIED, f"{PROXIED}:443") == "NotFound"
+    assert reason(f"{PROXIED}:443", f"https://{PROXIED}/v1/") == "NotFound"
+    assert reason(PROXIED, f"{PROXIED}:80") == "RegistryDenied"
+
+
+def test_repository_with_v2_in_its_name_is_logged_in_for_by_its_whole_name(
+    registry: ScriptedRegistry, search: Search
+) -> None:
+    scopes: list[str] = []
+
+    async def intercept(request: web.Request) -> web.Response | None:
+        if request.path == "/token":
+            scopes.append(request.query["scope"])
+            is_known = request.headers.get("Authorization") == BASIC
+            return web.json_response({"token": "t0ken"}) if is_known else web.Response(status=401)
+        if request.headers.get("Authorization") == "Bearer t0ken":
+            return None
+        return web.Response(status=401, headers={"WWW-Authenticate": f'Bearer realm="{registry.origin}/token"'})
+
+    registry.intercept = intercept
+    registry.holds(IMAGE, name="team/v2/app")
+    others = {f"{registry.host}/{path}": auth(password="of another") for path in ("app", "team/v2/other")}
+
+    reason, _ = search(
+        registry.url(name="team/v2/app"), secret=config({"auths": {**others, f"{registry.host}/team/v2/app": auth()}})
+    )
+
+    assert (reason, set(scopes)) == ("NotFound", {"repository:team/v2/app:pull"})
+
+
+def test_header_that_is_no_digest_is_not_taken_for_one(registry: ScriptedRegistry, search: Search) -> None:
+    def sends(header: str) -> None:
+        async def intercept(request: web.Request) -> web.Response | None:
+            found = registry.content[request.path]
+            headers = {"Content-Type": found.media_type, "Docker-Content-Digest": header.format(found.digest)}
+            return web.Response(body=found.body, headers=headers)
+
+        registry.intercept = intercept
+
+    for header in ('"{}"', 'W/"{}"', "1-5f3e"):
+        sends(header)
+        assert search()[0] == "NotFound"
+    sends(f'"sha256:{"0" * 64}"')
+    reason, message = search()
+    assert (reason, "has another digest than it should have" in message) == ("ImageUnresolvable", True)
+
+
+def test_image_of_docker_hub_is_deleted_under_both_of_its_hosts(stage: Stage, world: Control, search: Search) -> None:
+    """Peers know it by the host that containerd's configuration names, and either may stand there."""
+    stage.behind_proxy.holds(IMAGE, "1.27", name="library/nginx")
+    paths = [
+        f"manifests/{reference}" for reference in ("1.27", *(each.digest for each in (IMAGE.root, *IMAGE.manifests)))
+    ]
+    paths += [f"blobs/{blob.digest}" for blob in IMAGE.blobs]
+    ids = [
+        url_candidates(f"https://{host}/v2/library/nginx/{path}")[0].task_id
+        for host in (HUB, "index.docker.io")
+        for path in paths
+    ]
+    for number, task in enumerate(ids):
+        world.caches(task, on=f"n{number % 10}")
+
+    reason, _ = search(image="nginx:1.27", ca=stage.ca, kind="TaskDeletion")
+
+    assert (reason, [task for task in ids if world.holders(task)]) == ("Deleted", [])
+    assert {line.split(" ")[1] for line in stage.proxy.asked} == {f"{HUB}:443"}
 
 
 def test_name_and_password_are_nowhere_in_basic_auth_refusals(registry: ScriptedRegistry, search: Search) -> None:
