@@ -78,18 +78,26 @@ class Rounds:
         round_ = 0
         while True:
             try:
-                new = await self._list_hosts()
+                return await self._list_hosts_if_able()
             except (NoSchedulerReachable, NoPeersKnown) as trouble:
                 self.trouble = trouble
                 await asyncio.sleep(backoff(round_, self.jitter))
+            round_ += 1
+
+    async def _list_hosts_if_able(self) -> list[Host]:
+        """List hosts once, as soon as this process can. Raises NoSchedulerReachable, NoPeersKnown."""
+        waits = 0
+        while True:
+            try:
+                new = await self._list_hosts()
             except OwnTrouble as trouble:
                 self.trouble = trouble
                 self.count_own(trouble)
-                await asyncio.sleep(own_backoff(round_, self.jitter))
+                await asyncio.sleep(own_backoff(waits, self.jitter))
+                waits += 1
             else:
                 self.trouble = None
                 return new
-            round_ += 1
 
     async def _list_hosts(self) -> list[Host]:
         listing = await self.schedulers.hosts()
@@ -212,7 +220,7 @@ class Rounds:
         if not before:
             return {}
         try:
-            new = await self._list_hosts()
+            new = await self._list_hosts_if_able()
         except (NoSchedulerReachable, NoPeersKnown):
             self.ledger.departed = frozenset()
             return {}

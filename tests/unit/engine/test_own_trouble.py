@@ -88,6 +88,20 @@ async def test_deletion_that_is_held_up_half_way_counts_as_deleted(short: dict[s
     assert (status.peers.deleted, status.peers.already_absent) == (1, 0)
 
 
+@RUNS
+async def test_own_trouble_when_it_is_looked_who_has_left_is_waited_out(which: int) -> None:
+    listings = [1, 4, 1][which]  # before the one that is to confirm it
+    world = ShortWorld(short_of={"hosts": (listings, 2)})
+    world.peer("n1").caches()
+    world.peer("old").fails("stat").leaves()
+
+    _, verdict = await end_of(runs(world)[which])
+
+    assert verdict.reason is [Reason.FOUND, Reason.DELETED, Reason.DRY_RUN][which], verdict.message
+    assert "1 peer left the cluster" in verdict.message
+    assert world.short_of["hosts"] == (0, -1), "the listing that was to fail is another by now"
+
+
 async def test_run_says_while_it_is_held_up_that_the_operator_is() -> None:
     world = ShortWorld(short_of={"stat": (0, math.inf)})
     world.peer("n1").caches()
