@@ -26,13 +26,14 @@ class ForeignAnswer(aiohttp.ClientConnectionError):
     """An answer that is not the API server's. To libraries it is a connection that failed: they try again."""
 
 
-def document(status: int, path: str, content: bytes) -> Document:
+def document(status: int, path: str, content: bytes, *, method: str = "GET") -> Document:
     """Read an answer.
 
     Args:
         status: of HTTP.
         path: of the request, without a query.
         content: the body.
+        method: of the request.
 
     Raises:
         ForeignAnswer: it is none of the API server's, or not to this request.
@@ -41,7 +42,7 @@ def document(status: int, path: str, content: bytes) -> Document:
         body = json.loads(content)
     except ValueError:
         raise foreign(status, content) from None
-    if not isinstance(body, dict) or not _fits(status, path, body):
+    if not isinstance(body, dict) or not _fits(status, path, body, method):
         raise foreign(status, content)
     return body
 
@@ -52,9 +53,11 @@ def foreign(status: int, content: bytes) -> ForeignAnswer:
     return ForeignAnswer(f"{status} and what is no answer of an API server: {shown!r}")
 
 
-def _fits(status: int, path: str, body: Document) -> bool:
+def _fits(status: int, path: str, body: Document, method: str) -> bool:
     kind, version = body.get("kind"), body.get("apiVersion")
     if kind == "Status":
+        if status in _SUCCESS and method != "DELETE":
+            return False  # whoever reads or writes an object is given it
         told = "Success" if status in _SUCCESS else "Failure"
         return version == "v1" and body.get("status") == told and body.get("code", status) == status
     return status in _SUCCESS and isinstance(kind, str) and _is_asked_for(path, kind, version, body)
@@ -65,12 +68,17 @@ def _is_asked_for(path: str, kind: str, version: object, body: Document) -> bool
     if path.strip("/").count("/") <= _DEEPEST_DISCOVERY[path.startswith("/apis")]:
         return kind in _DISCOVERY
     group_version, name, is_namespaced = _parts(path)
-    if kind.endswith("List"):
-        return name is None and version in {group_version, "meta.k8s.io/v1"}
     metadata = body.get("metadata")
-    if version != group_version or not isinstance(metadata, dict):
+    if not isinstance(metadata, dict):
         return False
-    return metadata.get("name") == name if name is not None else is_namespaced
+    if kind.endswith("List"):
+        whole = "items" in body and bool(metadata.get("resourceVersion"))
+        return whole and name is None and version in {group_version, "meta.k8s.io/v1"}
+    if version != group_version:
+        return False
+    if name is None:
+        return is_namespaced
+    return metadata.get("name") == name and bool(metadata.get("uid") and metadata.get("resourceVersion"))
 
 
 def _parts(path: str) -> tuple[str, str | None, bool]:

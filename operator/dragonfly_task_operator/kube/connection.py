@@ -39,7 +39,7 @@ IDLE_SECONDS = 8.0
 """How long an idle connection is kept. One that a firewall has forgotten has expired by the next attempt."""
 
 AGAIN_SECONDS = 1.0
-"""Between two attempts of one request that is refused although others are let in."""
+"""Between two attempts of one request that is refused although others are let in, or whose server is busy."""
 
 DEAD_SECONDS = 20
 """Without a sign of life from the other end's kernel, a connection is dead."""
@@ -79,7 +79,7 @@ class Answer(aiohttp.ClientResponse):
 
     async def json(self, **_: Any) -> Any:
         """Read a whole answer of the API server's. Raises ForeignAnswer, aiohttp.ClientError."""
-        return answers.document(self.status, self.path, await self.read())
+        return answers.document(self.status, self.path, await self.read(), method=self.method)
 
 
 def source_of(kubeconfig: Path | None, *, proxy_for: ProxyFor = lambda _: None) -> Source:
@@ -258,7 +258,7 @@ def _retry_after(response: aiohttp.ClientResponse) -> float | None:
     if response.status not in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
         return None
     value = response.headers.get("Retry-After", "")
-    return float(value) if value.isdecimal() else None
+    return max(float(value), AGAIN_SECONDS) if value.isdecimal() else None
 
 
 def _watchful_socket(address: aiohttp.AddrInfoType) -> socket.socket:

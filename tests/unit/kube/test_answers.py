@@ -15,9 +15,15 @@ GROUP = "tasks.d7y.io"
 OBJECT = f"/apis/{GROUP}/v1alpha1/namespaces/team/tasksearches/one"
 LIST = f"/apis/{GROUP}/v1alpha1/tasksearches"
 EVENTS = "/api/v1/namespaces/team/events"
-ONE: dict[str, Any] = {"kind": "TaskSearch", "apiVersion": f"{GROUP}/v1alpha1", "metadata": {"name": "one"}}
-MANY: dict[str, Any] = {"kind": "TaskSearchList", "apiVersion": f"{GROUP}/v1alpha1", "items": []}
-METADATA = {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "items": []}
+STORED = {"uid": "11-22", "resourceVersion": "7"}
+ONE: dict[str, Any] = {"kind": "TaskSearch", "apiVersion": f"{GROUP}/v1alpha1", "metadata": {"name": "one", **STORED}}
+MANY: dict[str, Any] = {
+    "kind": "TaskSearchList",
+    "apiVersion": f"{GROUP}/v1alpha1",
+    "metadata": {"resourceVersion": "7"},
+    "items": [],
+}
+METADATA = MANY | {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "items": None}
 SUCCESS = {"kind": "Status", "apiVersion": "v1", "status": "Success"}
 
 
@@ -26,13 +32,16 @@ SUCCESS = {"kind": "Status", "apiVersion": "v1", "status": "Success"}
     [
         (200, OBJECT, ONE),
         (200, f"{OBJECT}/status", ONE),
-        (200, OBJECT, SUCCESS),  # of a deletion
         (404, OBJECT, status(404, "NotFound")),
         (500, OBJECT, status(500)),
         (200, LIST, MANY),
         (200, LIST, METADATA),
         (201, EVENTS, {"kind": "Event", "apiVersion": "v1", "metadata": {"name": "one.1"}}),
-        (200, "/api/v1/namespaces/team/secrets/s", {"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "s"}}),
+        (
+            200,
+            "/api/v1/namespaces/team/secrets/s",
+            {"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "s", **STORED}},
+        ),
         (200, "/api", {"kind": "APIVersions", "versions": ["v1"]}),
         (200, "/apis", {"kind": "APIGroupList", "apiVersion": "v1", "groups": []}),
         (200, f"/apis/{GROUP}/v1alpha1", {"kind": "APIResourceList", "apiVersion": "v1", "resources": []}),
@@ -56,6 +65,10 @@ def test_answer_of_the_api_server_counts(code: int, path: str, body: dict[str, A
         json.dumps(ONE | {"apiVersion": "v2"}).encode(),
         json.dumps(ONE | {"metadata": {"name": "two"}}).encode(),
         json.dumps(ONE | {"metadata": None}).encode(),
+        json.dumps(ONE | {"metadata": {"name": "one"}}).encode(),
+        json.dumps(ONE | {"metadata": {"name": "one", "uid": "11-22"}}).encode(),
+        json.dumps(ONE | {"metadata": {"name": "one", **STORED, "uid": None}}).encode(),
+        json.dumps(SUCCESS).encode(),
         json.dumps(MANY).encode(),
         json.dumps(status(403, "Forbidden")).encode(),  # whose code is none of these
         json.dumps({"kind": "Status", "status": "Failure", "reason": "NotFound"}).encode(),
@@ -64,6 +77,32 @@ def test_answer_of_the_api_server_counts(code: int, path: str, body: dict[str, A
 def test_answer_of_another_counts_for_nothing(code: int, content: bytes) -> None:
     with pytest.raises(ForeignAnswer, match=f"^{code} and what is no answer of an API server"):
         document(code, OBJECT, content)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        SUCCESS,
+        ONE,
+        {name: MANY[name] for name in MANY if name != "items"},
+        {name: MANY[name] for name in MANY if name != "metadata"},
+        MANY | {"metadata": {}},
+        MANY | {"metadata": {"resourceVersion": ""}},
+    ],
+)
+def test_list_that_is_not_whole_counts_for_nothing(body: dict[str, Any]) -> None:
+    """An empty one would have every object forgotten."""
+    with pytest.raises(ForeignAnswer):
+        document(200, LIST, json.dumps(body).encode())
+
+
+def test_success_without_an_object_is_the_answer_to_a_deletion_alone() -> None:
+    content = json.dumps(SUCCESS).encode()
+
+    assert document(200, OBJECT, content, method="DELETE") == SUCCESS
+    for method in ("GET", "PATCH", "PUT", "POST"):
+        with pytest.raises(ForeignAnswer):
+            document(200, OBJECT, content, method=method)
 
 
 @pytest.mark.parametrize("code", [400, 404, 409, 422, 500])

@@ -23,7 +23,7 @@ from tests.registry.scripted import ScriptedRegistry
 from tests.simulator.tls.authority import Authority, Pair
 
 PATH = "/api/v1/namespaces/team/secrets/one"
-ONE = {"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "one"}}
+ONE = {"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "one", "uid": "11", "resourceVersion": "7"}}
 
 
 class ApiServer(ScriptedRegistry):
@@ -152,6 +152,15 @@ async def test_server_that_is_busy_is_asked_again_when_it_says(server: ApiServer
         server.code = 200
 
         assert await asking == 200
+
+
+async def test_server_that_is_busy_and_may_be_asked_at_once_is_given_a_moment_all_the_same(server: ApiServer) -> None:
+    server.code, server.headers = 429, {"Retry-After": "0"}
+    async with line_to(Known(server.origin, "new")) as line:
+        with pytest.raises(Busy):
+            await get(line, seconds=1.5)
+
+    assert len(server.asked) == 2
 
 
 async def test_server_that_wants_to_be_left_alone_for_long_is(server: ApiServer) -> None:

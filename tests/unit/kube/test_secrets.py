@@ -29,7 +29,11 @@ async def secrets(server: ScriptedRegistry) -> AsyncIterator[NamespacedSecrets]:
         yield NamespacedSecrets(client)
 
 
-SECRET = {"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "regcred", "namespace": "team"}}
+SECRET = {
+    "kind": "Secret",
+    "apiVersion": "v1",
+    "metadata": {"name": "regcred", "namespace": "team", "uid": "11", "resourceVersion": "7"},
+}
 
 
 def answers(server: ScriptedRegistry, code: int, body: object) -> None:
