@@ -53,6 +53,10 @@ SUCCESSES = frozenset(
 OWN_TYPES = frozenset({"Succeeded", "Finished", "Reconciling", "Stalled"})
 """The types of conditions that this operator sets and takes away."""
 
+MAX_CONDITIONS = 64
+"""Of all types. The API server takes no longer list, so with room for few, conditions that others have set would keep
+every status from being written, and its run would be done again."""
+
 ConditionStatus = Literal["True", "False", "Unknown"]
 
 
@@ -74,7 +78,8 @@ def conditions_for(
 
     `Succeeded` and `Finished` are always there. `Reconciling` is there, and True, only while a run goes or waits for a
     newer operator; `Stalled` only when it failed: that is how kstatus reads them. A condition whose status stays keeps
-    its lastTransitionTime. Conditions of other types, and fields that a condition had besides, are kept as they are.
+    its lastTransitionTime. Conditions of other types, as far as there is room, and fields that a condition had besides, are
+    kept as they are.
 
     Args:
         reason: what to say.
@@ -108,4 +113,5 @@ def conditions_for(
         if old.get("status") == status and old.get("lastTransitionTime") is not None:
             condition["lastTransitionTime"] = old["lastTransitionTime"]
         said.append({**old, **condition})
-    return said + [dict(condition) for type_, condition in before.items() if type_ not in OWN_TYPES]
+    others = [dict(condition) for type_, condition in before.items() if type_ not in OWN_TYPES]
+    return said + others[: max(MAX_CONDITIONS, len(previous)) - len(said)]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from dragonfly_task_operator.api.conditions import Reason
+from dragonfly_task_operator.api.conditions import GOING, Reason
 
 SUPERSEDED = "Superseded"
 """The reason in the history of a run that an edit of the spec ended."""
@@ -69,10 +69,12 @@ class Record:
         """Whether the run with this key has ended. In doubt it has: another run can be asked for, none be undone."""
         if not self.speaks_of_its_run:
             return self._has("completionTime")
-        finished = self._condition("Finished")
+        finished, succeeded = self._condition("Finished"), self._condition("Succeeded")
         if finished:
             return finished.get("status") not in ("False", "Unknown", False)
-        return self._has("completionTime") or self._condition("Succeeded").get("status") in ("True", "False")
+        if self._has("completionTime") or succeeded.get("status") in ("True", "False"):
+            return True
+        return not succeeded and (self.raw.get("reason") or Reason.PENDING) not in GOING
 
     @property
     def has_begun(self) -> bool:

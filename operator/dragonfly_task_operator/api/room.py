@@ -45,9 +45,14 @@ def text_rule(target: type[Model]) -> dict[str, Any]:
     )
 
 
-def has_room(body: Mapping[str, Any]) -> bool:
-    """Tell whether an object leaves room for a status beside what it was made of."""
-    rest = {name: value for name, value in body.items() if name != "status"}
+def has_room(body: Mapping[str, Any], kept: Mapping[str, Any]) -> bool:
+    """Tell whether an object leaves room for a status beside what it was made of.
+
+    Args:
+        body: the object.
+        kept: of its status, what every later one holds as well.
+    """
+    rest = {name: value for name, value in body.items() if name != "status"} | {"status": kept}
     return stored_bytes(rest) <= MAX_OBJECT_BYTES - MIN_ROOM_BYTES
 
 

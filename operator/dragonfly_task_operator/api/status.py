@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import Field
 
 from dragonfly_task_operator.api.base import Model
-from dragonfly_task_operator.api.conditions import Condition
+from dragonfly_task_operator.api.conditions import MAX_CONDITIONS, Condition
 
 INT64 = {"format": "int64"}
 
@@ -187,7 +187,7 @@ class Status(Model):
     conditions: Annotated[
         list[Condition],
         Field(
-            max_length=8,
+            max_length=MAX_CONDITIONS,
             json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
         ),
     ] = []  # noqa: RUF012 - pydantic copies it

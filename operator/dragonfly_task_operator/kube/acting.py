@@ -34,7 +34,7 @@ from dragonfly_task_operator.engine.verdict import suspended
 from dragonfly_task_operator.errors import OperatorError
 from dragonfly_task_operator.kube.cadence import Cadence
 from dragonfly_task_operator.kube.completions import Completions
-from dragonfly_task_operator.kube.composing import RawStatus, acknowledge, give_up, suspend, withhold
+from dragonfly_task_operator.kube.composing import RawStatus, acknowledge, give_up, kept, suspend, withhold
 from dragonfly_task_operator.kube.ended import Ended
 from dragonfly_task_operator.kube.events import Recorder
 from dragonfly_task_operator.kube.history import Age
@@ -180,7 +180,7 @@ class Actor:
                 return until
 
     async def _begin(self, entry: Entry, snapshot: Snapshot, begin: Begin, spec: Spec) -> datetime | None:
-        if not has_room(snapshot.body):
+        if not has_room(snapshot.body, kept(snapshot.record())):
             await self._withhold(entry, snapshot, UnreadableSpec(NO_ROOM, reason=Reason.INVALID_SPEC, known=spec))
             return None
         lost = self._ended.lost(snapshot.ref.uid, begin.key, era=snapshot.era)

@@ -177,6 +177,12 @@ def _with_history(before: Record, status: RawStatus, history: History) -> RawSta
     return status | {"history": list(history)} if history else status
 
 
+def kept(before: Record) -> RawStatus:
+    """Give what every later status of an object holds as well: the unknown, what others said, and the runs before."""
+    lists = {name: before.raw[name] for name in ("conditions", "history") if name in before.raw}
+    return _unknown(before.raw, Status) | lists
+
+
 def _unknown(raw: object, model: type[Model]) -> RawStatus:
     """Give what this version does not know of a part of a status."""
     known = {str(field.alias) for field in model.model_fields.values()}

@@ -44,6 +44,19 @@ def test_field_that_this_version_does_not_know_is_named_and_the_rest_is_read(raw
         ({"targets": [TARGET], "unreachablePeers": "Gone"}, "spec.unreachablePeers has a value"),
         ({"targets": [TARGET], "unfinishedDownloads": {"after": 5}}, "spec.unfinishedDownloads has a value"),
         ({"targets": [TARGET], "parallelism": 9000, "pace": "slow"}, "spec.pace is a field"),
+        ({"targets": [TARGET], "parallelism": 9000}, "spec.parallelism has a form"),
+        ({"targets": [TARGET], "parallelism": "50%"}, "spec.parallelism has a form"),
+        ({"targets": [TARGET], "activeDeadlineSeconds": 0}, "spec.activeDeadlineSeconds has a form"),
+        ({"targets": [TARGET], "suspend": {"until": "2027-01-01"}}, "spec.suspend has a form"),
+        ({"targets": [TARGET], "dryRun": "Server"}, "spec.dryRun has a form"),
+        ({"targets": [TARGET], "runID": "x" * 200}, "spec.runID has a form"),
+        ({"targets": [TARGET], "schedulerClusterIDs": ["one"]}, "spec.schedulerClusterIDs[0] has a form"),
+        ({"targets": [TARGET] * 101}, "spec.targets has a form"),
+        ({"targets": []}, "spec.targets has a form"),
+        ({"targets": "all"}, "spec.targets has a form"),
+        ({}, "spec.targets has a form"),
+        (None, "spec has a form"),
+        ("spec", "spec has a form"),
     ],
 )
 def test_spec_that_makes_no_sense_without_what_is_unknown_is_too_new_all_the_same(
@@ -57,17 +70,14 @@ def test_spec_that_makes_no_sense_without_what_is_unknown_is_too_new_all_the_sam
 @pytest.mark.parametrize(
     "raw",
     [
-        {"targets": [TARGET], "parallelism": 9000},
-        {"targets": []},
         {"targets": [{}]},
         {"targets": [TARGET | {"tag": "x"}]},
-        {"targets": "all"},
-        {},
-        None,
-        "spec",
+        {"targets": [{"taskID": "no id"}]},
+        {"targets": [{"url": "no url"}]},
+        {"targets": [{"url": "https://a.example/x", "pieceLength": "1Ki"}]},
     ],
 )
-def test_spec_of_known_fields_that_makes_no_sense_is_invalid(raw: Any) -> None:
+def test_spec_that_breaks_a_rule_in_words_is_invalid(raw: Any) -> None:
     error = unreadable(raw)
 
     assert (error.reason, error.known) == (Reason.INVALID_SPEC, None)

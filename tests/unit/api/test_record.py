@@ -53,6 +53,8 @@ OF_ANOTHER_VERSION = {
     "no Finished and no completionTime": finished(conditions=saying(SUCCEEDED), completionTime=None),
     "no conditions": finished(conditions=None),
     "conditions of another type": finished(conditions={"Finished": "True"}),
+    "neither conditions nor completionTime": finished(conditions=None, completionTime=None, reason="Deleted"),
+    "an unknown reason alone": finished(conditions={"of": "runs"}, completionTime=None, reason="Obliterated"),
     "conditions that are none": finished(conditions=[None, 5, "Finished", [FINISHED], FINISHED]),
     "an observedGeneration as a string": finished(observedGeneration="1"),
     "an observedGeneration that is none": finished(observedGeneration={"spec": 1}),
@@ -111,6 +113,8 @@ def test_new_run_id_begins_a_run_whatever_the_status_says(raw: dict[str, Any]) -
     [
         pytest.param({}, id="nothing"),
         pytest.param({"conditions": None, "observedGeneration": -1}, id="no conditions"),
+        pytest.param({"observedGeneration": 1, "runKey": KEY, "reason": "Running"}, id="going, without conditions"),
+        pytest.param({"observedGeneration": 1, "runKey": KEY, "startTime": "2026-11-23T00:00:00Z"}, id="begun"),
         pytest.param({"observedGeneration": -1, "conditions": [SUCCEEDED | {"status": "Unknown"}]}, id="pending"),
         pytest.param(
             {"observedGeneration": 1, "conditions": [SUCCEEDED | {"status": "Unknown", "reason": "OperatorTooOld"}]},

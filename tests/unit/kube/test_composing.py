@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dragonfly_task_operator.api.conditions import Reason
+from dragonfly_task_operator.api.conditions import MAX_CONDITIONS, Reason
 from dragonfly_task_operator.api.record import NOTHING_KNOWN, Record
 from dragonfly_task_operator.api.specs import TaskSearchSpec, run_key
 from dragonfly_task_operator.api.status import HistoryEntry, PeerCounts, Status
@@ -147,6 +147,19 @@ def test_acknowledged_status_is_about_the_new_generation_and_else_the_same() -> 
     assert {condition["observedGeneration"] for condition in after.conditions} == {4}
     assert after.observed_generation == 4
     assert acknowledged(after, generation=3) == status
+
+
+@pytest.mark.parametrize("others", [1, 6, 8, 61, 64, 70])
+def test_conditions_that_others_set_never_keep_a_status_from_being_written(others: int) -> None:
+    """An API server takes no longer list than the schema says, and would refuse each status for ever."""
+    foreign = [{"type": f"audit.example/{n}", "status": "True", "reason": "x", "message": ""} for n in range(others)]
+    before = Record({"conditions": foreign})
+
+    said = composed(Reason.PEERS_FAILED, before=before).conditions
+
+    assert len(said) == min(others + 3, max(MAX_CONDITIONS, others))
+    assert [each["type"] for each in said[:3]] == ["Succeeded", "Finished", "Stalled"]
+    assert list(said[3:]) == foreign[: len(said) - 3]
 
 
 @pytest.mark.parametrize(

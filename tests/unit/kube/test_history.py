@@ -65,6 +65,30 @@ def test_ends_of_runs_are_kept_for_another_era_and_another_key_has_none() -> Non
     assert ends.lost("a", "key", era=1) is None
 
 
+def test_every_run_of_an_object_that_was_edited_since_the_backup_is_kept() -> None:
+    ends = Ended()
+    for key in ("one", "two", "three"):
+        ends.put("a", key, era=0, status={"runKey": key})
+
+    assert [(ends.lost("a", key, era=1) or {})["runKey"] for key in ("one", "two", "three")] == ["one", "two", "three"]
+
+
+def test_work_that_is_asked_for_again_in_a_later_era_is_done() -> None:
+    ends = Ended()
+    ends.put("a", "one", era=0, status={"runKey": "one"})
+    ends.put("a", "two", era=1, status={"runKey": "two"})
+
+    assert (ends.lost("a", "one", era=1), ends.lost("a", "two", era=1)) == (None, None)
+
+
+def test_no_more_runs_of_an_object_are_kept_than_its_history_has() -> None:
+    ends = Ended()
+    for key in range(12):
+        ends.put("a", str(key), era=0, status={"runKey": str(key)})
+
+    assert [key for key in range(12) if ends.lost("a", str(key), era=1)] == list(range(2, 12))
+
+
 def test_oldest_ends_are_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ended, "MAX_BYTES", 100)
     ends = Ended()

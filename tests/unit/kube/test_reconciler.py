@@ -264,6 +264,19 @@ async def test_object_that_leaves_no_room_is_not_begun_and_says_so(
     assert (api.status().reason, api.versions, asked(world)) == ("InvalidSpec", version + 1, 0)
 
 
+async def test_object_whose_status_has_no_room_left_for_what_another_version_keeps_there_is_not_begun(
+    reconciler: Reconciler, world: World, api: ApiServer
+) -> None:
+    world.peer("n1").caches()
+    api.put(kind=TASK_DELETION)
+    api.bodies["one"]["status"] = {"traces": ["y" * 1_520_000]}
+
+    reconciler.observe(TASK_DELETION, api.touch())
+
+    await asyncio.sleep(600)
+    assert (api.status().reason, asked(world)) == ("InvalidSpec", 0)
+
+
 async def test_finished_object_that_leaves_no_room_is_left_as_it_is(
     reconciler: Reconciler, world: World, api: ApiServer
 ) -> None:
