@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -36,3 +38,14 @@ def test_soft_limit_is_raised_to_the_hard_one() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "(64, 256) (256, 256)"
+
+
+def test_table_of_the_docs_is_what_is_shared_out() -> None:
+    docs = (Path(__file__).parents[2] / "docs/settings.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([\d,]+)(?: and more)? \| ([\d,]+) \| ([\d,]+) \| ([\d,]+) \|$", docs, re.MULTILINE)
+    numbers = [[int(cell.replace(",", "")) for cell in row] for row in rows]
+
+    assert len(numbers) >= 4
+    for limit, *told in numbers:
+        share = budget(limit)
+        assert told == [share.api, share.images, share.connections], limit
