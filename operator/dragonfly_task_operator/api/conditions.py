@@ -78,8 +78,8 @@ def conditions_for(
 
     `Succeeded` and `Finished` are always there. `Reconciling` is there, and True, only while a run goes or waits for a
     newer operator; `Stalled` only when it failed: that is how kstatus reads them. A condition whose status stays keeps
-    its lastTransitionTime. Conditions of other types, as far as there is room, and fields that a condition had besides, are
-    kept as they are.
+    its lastTransitionTime. Conditions of other types, as far as there is room, and fields that a condition had
+    besides, are kept as they are.
 
     Args:
         reason: what to say.
