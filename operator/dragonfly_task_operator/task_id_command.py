@@ -20,6 +20,10 @@ def read_targets(file: IO[str]) -> list[Any]:
 
     try:
         content = yaml.safe_load(file)
+    except UnicodeDecodeError:
+        raise InvalidTarget("the file is no YAML: it is no text in UTF-8") from None
+    except (RecursionError, ValueError) as error:  # nested without end; a date that is none
+        raise InvalidTarget(f"the file can't be read ({type(error).__name__}); write a plain list of targets") from None
     except yaml.YAMLError as error:
         raise InvalidTarget(f"the file is no YAML: {' '.join(str(error).split())}") from None
     if isinstance(content, Mapping):

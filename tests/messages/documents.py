@@ -33,6 +33,11 @@ async def _(stage: Stage) -> object:
     return await served(stage, b"<!DOCTYPE html><title>Sign in</title>", "text/html")
 
 
+@situation("an error of the storage is served as XML")
+async def _(stage: Stage) -> object:
+    return await served(stage, b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", "application/xml")
+
+
 @situation("a compressed body is served, and nothing says so")
 async def _(stage: Stage) -> object:
     return await served(stage, gzip.compress(b"{}"), make.INDEX)

@@ -74,6 +74,18 @@ async def _(stage: Stage) -> object:
     return await stage.read(secret=docker_config(**{REGISTRY: {"identitytoken": PASSWORD}}))
 
 
+@situation("its token server takes the identity token no more")
+async def _(stage: Stage) -> object:
+    async def intercept(request: web.Request) -> web.Response:
+        if request.path == "/token":
+            return web.json_response({"error": "invalid_grant"}, status=400)
+        challenge = f'Bearer realm="https://{REGISTRY}/token",service="s"'
+        return web.Response(status=401, headers={"WWW-Authenticate": challenge})
+
+    stage.registry.intercept = intercept
+    return await stage.read(secret=docker_config(**{REGISTRY: {"identitytoken": PASSWORD}}))
+
+
 @situation("it takes a name and a password, but not these")
 async def _(stage: Stage) -> object:
     stage.registry.challenges('Basic realm="r"')

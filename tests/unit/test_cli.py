@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from dragonfly_task_operator.cli import main
 
 
-def run(*arguments: str, stdin: str | None = None, env: dict[str, str] | None = None) -> Result:
+def run(*arguments: str, stdin: str | bytes | None = None, env: dict[str, str] | None = None) -> Result:
     return CliRunner().invoke(main, arguments, input=stdin, env=env)
 
 
@@ -40,6 +40,9 @@ def test_no_filter_keeps_every_parameter() -> None:
         (("task-id", "--url", "nope"), None, "url must be absolute"),
         (("task-id", "-f", "-"), "- taskID: zz", "targets[0].taskID: taskID must be 64 lowercase hex digits"),
         (("task-id", "-f", "-"), "{", "no YAML"),
+        (("task-id", "-f", "-"), b"\xff\xfe", "no text in UTF-8"),
+        (("task-id", "-f", "-"), "- url: 2026-99-99", "the file can't be read (ValueError)"),
+        (("task-id", "-f", "-"), "[" * 10_000, "the file can't be read (RecursionError)"),
         (("task-id",), None, "name a task by flags"),
         (("run",), None, "no scheduler is given"),
         (("run", "--scheduler", "x"), None, "'x' is not HOST:PORT"),
@@ -57,7 +60,7 @@ def test_no_filter_keeps_every_parameter() -> None:
         (("run", "--scheduler", "x:1", "--metrics-bind-address", "::1:80"), None, "'::1:80' is no address to listen"),
     ],
 )
-def test_bad_input_is_told_in_a_line(arguments: tuple[str, ...], stdin: str | None, message: str) -> None:
+def test_bad_input_is_told_in_a_line(arguments: tuple[str, ...], stdin: str | bytes | None, message: str) -> None:
     done = run(*arguments, stdin=stdin)
     assert (done.exit_code, message in done.output) == (2, True), done.output
 

@@ -80,6 +80,7 @@ NO_NAMES = [
     ("docker/Docker", "lower case"),
     ("test:5000/Uppercase/lowercase:tag", "lower case"),
     ("Uppercase:tag", "lower case"),
+    (f"nginx@sha256:{'A' * 64}", "a digest must be in lower case"),
     *(
         (text, "invalid reference format")
         for text in (
@@ -191,6 +192,12 @@ def test_docker_hub_is_asked_at_its_registry_and_peers_under_both_its_names(name
     assert of(name) == [
         f"https://registry-1.docker.io/v2/{repository}/manifests/1.27",
         f"https://index.docker.io/v2/{repository}/manifests/1.27",
+    ]
+
+
+def test_peers_are_asked_under_the_name_of_docker_hub_that_was_written_too() -> None:
+    assert of("registry.hub.docker.com/library/nginx")[2:] == [
+        "https://registry.hub.docker.com/v2/library/nginx/manifests/latest"
     ]
 
 

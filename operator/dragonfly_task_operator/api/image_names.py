@@ -32,7 +32,7 @@ _ID = "^[0-9a-f]{64}$"
 
 _IS_URL = "is the name of an image, as in nginx:1.27: give the URL of a manifest as imageManifestURL"
 _IS_ID = "is the name of an image, as in nginx:1.27: 64 hex digits are no name; give the id of a task as taskID"
-_UPPER_CASE = "is no name of an image: the repository's name must be in lower case"
+_UPPER_CASE = "is no name of an image: the repository's name and a digest must be in lower case"
 _NO_NAME = (
     "is no name of an image (invalid reference format): give one as docker pull takes it, as in nginx:1.27,"
     " registry.example.com:5000/team/app:1.8 or nginx@sha256:<64 hex digits>"

@@ -141,7 +141,17 @@ def read_document(body: bytes, *, content_type: str, what: str) -> Document:
         fits = "manifests" in document and not content
     else:
         fits = not manifests and (media_type in ARTIFACTS or not document.keys().isdisjoint(_CONTENT))
-    if not fits or any((each in INDEXES) != is_index for each in said):
+    if fits and any((each in INDEXES) != is_index for each in said):
+        raise Unreadable(
+            f"{what} calls itself {own}, and its Content-Type is {header}: readers take it for different things; have"
+            " it served as what it is"
+        )
+    if not fits:
+        if own != media_type:
+            raise Unreadable(
+                f"{what} contradicts the Content-Type that it is served with, {media_type}; have it served as what it"
+                " is"
+            )
         raise Unreadable(f"{what} contradicts its own media type {media_type}; push the image again")
     return Document(media_type, manifests, content)
 
@@ -163,6 +173,11 @@ def _read_json(body: bytes, what: str) -> _Object:
         raise Unreadable(
             f"{what} is compressed, which was not asked for: something between the operator and the registry compresses"
             " what must not be changed; have it leave /v2/ alone"
+        )
+    if body.lstrip().startswith(b"<?xml"):
+        raise Unreadable(
+            f"{what} is XML, no manifest: storage behind the registry, or a proxy, tells of an error in place of what"
+            " was asked for; check both"
         )
     if body.lstrip().startswith(b"<"):
         raise Unreadable(

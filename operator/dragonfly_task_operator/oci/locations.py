@@ -7,7 +7,7 @@ can't stand in a request line (spaces, letters outside of ASCII) is percent-enco
 from __future__ import annotations
 
 import re
-from ipaddress import IPv6Address
+from ipaddress import IPv4Address, IPv6Address
 from urllib.parse import quote
 
 from yarl import URL
@@ -18,6 +18,7 @@ _URL = re.compile(
     re.IGNORECASE,
 )
 _LABEL = re.compile(r"[A-Za-z0-9_-]{1,63}")
+_NUMBER = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
 _DOTS = re.compile(r"\.\.?/")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _UNWRITABLE = re.compile(r"[^\x21-\x7e]")
@@ -92,9 +93,20 @@ def _host(text: str) -> str:
     labels = name.removesuffix(".").split(".")
     if len(name) > _MAX_NAME + 1 or not all(_LABEL.fullmatch(label) for label in labels):
         raise ValueError("no host")
+    if _NUMBER.fullmatch(labels[-1]) and not _is_ipv4(name):
+        # No name ends in a number: some libraries take it for an address (127.1), others for nothing.
+        raise ValueError("neither a name nor an address")
     # A label that says that it is encoded may not be: the library that connects finds out, and later.
     URL.build(scheme="http", host=name).host  # noqa: B018
     return name
+
+
+def _is_ipv4(name: str) -> bool:
+    try:
+        IPv4Address(name.removesuffix("."))
+    except ValueError:
+        return False
+    return True
 
 
 def _percent_encoded(found: re.Match[str]) -> str:

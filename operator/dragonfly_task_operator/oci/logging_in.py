@@ -30,6 +30,8 @@ from dragonfly_task_operator.oci.statuses import require_ok
 from dragonfly_task_operator.oci.transport import Answer, Transport
 
 REFUSALS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+_REFUSALS_OF_IDENTITY = REFUSALS | {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}
+"""A refresh token that is no good any more is answered with 400 (RFC 6749, 5.2); some token servers take none."""
 _CLIENT = "dragonfly-task-operator"
 
 
@@ -97,7 +99,8 @@ class Entrance:
         for candidate in logins or (None,):
             attempts.shown = attempts.shown if candidate is None else candidate
             answer = await self._ask_for_token(realm, challenge, candidate)
-            attempts.refused_by_realm = answer.status if answer.status in REFUSALS else None
+            refusals = _REFUSALS_OF_IDENTITY if isinstance(candidate, IdentityToken) else REFUSALS
+            attempts.refused_by_realm = answer.status if answer.status in refusals else None
             if attempts.refused_by_realm is None:
                 token = self._read_token(answer, is_known=candidate is not None)
                 refusal = await self._try(url, accept, f"Bearer {token}", attempts)

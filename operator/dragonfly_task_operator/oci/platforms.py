@@ -35,9 +35,11 @@ def is_said_to_be_unknown(value: object) -> bool:
 def read_platform(config: bytes) -> str:
     """Read from an image's config what it is for; empty where it does not say."""
     try:
-        return platform_of(json.loads(config))
+        read = json.loads(config)
     except (ValueError, RecursionError):
         return ""
+    # Clients in Go take any case of the names.
+    return platform_of({name.lower(): value for name, value in read.items()}) if isinstance(read, dict) else ""
 
 
 def is_platform(platform: str, wanted: str) -> bool:

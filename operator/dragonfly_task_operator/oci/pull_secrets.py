@@ -7,7 +7,7 @@ import binascii
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from dragonfly_task_operator.errors import SecretNotFound
 from dragonfly_task_operator.oci.credentials import (
@@ -55,6 +55,8 @@ def read_pull_secret(data: Mapping[str, bytes], *, name: str, host: str) -> Keyr
             raise SecretNotFound(
                 f"the Secret {name} holds a username or a password that is no UTF-8; make it anew"
             ) from None
+        if not login.username and not login.password:
+            return Keyring(unusable=(Unusable(as_pattern(host), _EMPTY),), is_given=True)
         return Keyring(((as_pattern(host), login),), is_given=True)
     raise SecretNotFound(
         f"the Secret {name} holds no credentials for a registry: it has neither {DOCKER_CONFIG} nor username and"
@@ -76,7 +78,7 @@ def read_docker_config(content: bytes, what: str) -> Keyring:
         config = _DockerConfig.model_validate_json(content.strip() or b"{}")
     except ValidationError:
         raise _malformed(what) from None
-    helpers = config.cred_helpers or {}
+    helpers = config.cred_helpers if isinstance(config.cred_helpers, dict) else {}
     because_empty = _IN_A_STORE if config.creds_store or helpers else _EMPTY
     keyring = _keyring(config.auths or {}, what, because_empty=because_empty)
     elsewhere = tuple(Unusable(as_pattern(key), _IN_A_HELPER) for key in helpers)
@@ -97,10 +99,17 @@ def _malformed(what: str, why: str = "") -> SecretNotFound:
     return SecretNotFound(f"{what} is malformed{why}; make it with kubectl create secret docker-registry")
 
 
+def _folded(content: object) -> object:
+    """Write the names of fields in lower case: kubelets, written in Go, take any case of them."""
+    return {name.lower(): value for name, value in content.items()} if isinstance(content, dict) else content
+
+
 class _DockerConfig(BaseModel):
     auths: dict[str, Any] | None = None
-    creds_store: Any = Field(default=None, alias="credsStore")
-    cred_helpers: dict[str, Any] | None = Field(default=None, alias="credHelpers")
+    creds_store: Any = Field(default=None, alias="credsstore")
+    cred_helpers: Any = Field(default=None, alias="credhelpers")
+
+    _in_any_case = model_validator(mode="before")(_folded)
 
 
 _OLD = TypeAdapter(dict[str, Any])
@@ -108,6 +117,8 @@ _OLD = TypeAdapter(dict[str, Any])
 
 class _Entry(BaseModel):
     model_config = ConfigDict(strict=True)
+
+    _in_any_case = model_validator(mode="before")(_folded)
 
     auth: str | None = None
     username: str | None = None
@@ -169,4 +180,4 @@ def _decode(auth: str) -> tuple[str, str]:
     username, colon, password = decoded.partition(":")
     if not colon:
         raise ValueError("no name and password")
-    return username, password
+    return username, password.strip("\0")  # as docker does it

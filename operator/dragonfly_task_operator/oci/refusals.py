@@ -10,7 +10,7 @@ from yarl import URL
 from dragonfly_task_operator.errors import RegistryDenied
 from dragonfly_task_operator.oci.addresses import origin
 from dragonfly_task_operator.oci.challenges import Basic, Bearer, Other
-from dragonfly_task_operator.oci.credentials import DOCKER_HUB, Credentials, Keyring, Login
+from dragonfly_task_operator.oci.credentials import DOCKER_HUB, Credentials, IdentityToken, Keyring, Login
 from dragonfly_task_operator.oci.locations import authority, canonical_host, is_same_server
 from dragonfly_task_operator.oci.statuses import words
 from dragonfly_task_operator.oci.transport import Answer
@@ -102,9 +102,14 @@ def _not_at_realm(realm: URL | None) -> str:
 
 
 def _slip(attempts: Attempts) -> str:
-    """Name what most often is wrong with a password that looks right."""
+    """Name what most often is wrong with a login that looks right."""
     if isinstance(attempts.shown, Credentials) and attempts.shown.has_stray_space:
         return " (white space is around the name or the password, as echo without -n leaves it)"
+    if isinstance(attempts.shown, IdentityToken) and attempts.refused_by_realm is not None:
+        return (
+            " (it is an identity token: those expire, and not every token server takes them; log in anew and make the"
+            " Secret of that)"
+        )
     return ""
 
 

@@ -58,8 +58,9 @@ class ManifestURL:
             repository = f"{scheme(name.host)}://{name.host}/v2/{name.repository}"
             return cls(repository, name.repository, name.reference, query="")
         # Proxies know it by the host that containerd's configuration names, mostly the one that no registry is at.
-        asked, alias = (f"https://{host}/v2/{name.repository}" for host in ("registry-1.docker.io", "index.docker.io"))
-        return cls(asked, name.repository, name.reference, query="", aliases=(alias,))
+        hosts = dict.fromkeys(("registry-1.docker.io", "index.docker.io", name.host.lower()))
+        asked, *aliases = (f"https://{host}/v2/{name.repository}" for host in hosts if host not in _NO_REGISTRIES)
+        return cls(asked, name.repository, name.reference, query="", aliases=tuple(aliases))
 
     @classmethod
     def parse(cls, text: str) -> ManifestURL:

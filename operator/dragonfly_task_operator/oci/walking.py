@@ -235,17 +235,31 @@ class Walk:
             if item.wanted is None:
                 self._parts.add_unread(descriptor, platforms)
             return
-        if self._wishes.ignores_unknown or item.refers or kind_of(descriptor.media_type) is Kind.UNSAID:
+        is_unsaid = kind_of(descriptor.media_type) is Kind.UNSAID
+        if self._wishes.ignores_unknown or item.refers or is_unsaid:
             self._parts.add_unread(descriptor, platforms)
-            self._parts.note(descriptor, item.parent, "the registry does not have it")
+            self._parts.note(
+                descriptor,
+                item.parent,
+                "it does not say what it is, and the registry has no manifest of this digest"
+                if is_unsaid
+                else "the registry does not have it",
+            )
             return
-        whose = f"for {', '.join(sorted(platforms))}" if platforms else "for a platform that it does not tell"
-        others = ", ".join(sorted(self._offered - platforms)[:20])
+        whose = f"for {', '.join(sorted(platforms))}" if platforms else "(for which platform is not said)"
         raise ImageUnresolvable(
             f"{self._at.url} lists in {self._at.name} {self._at.reference} a manifest {whose} that it does not have:"
-            f" {descriptor.digest}; it was pruned, or the image was copied only in part: set platform to one that is"
-            f" there{f' (listed: {others})' if others else ''}, or push the image again"
+            f" {descriptor.digest}; it was pruned, or the image was copied only in part:"
+            f" {self._way_around(platforms)}push the image again"
         ) from error
+
+    def _way_around(self, missing: set[str]) -> str:
+        """Tell what may be named instead of an image of which a manifest is missing."""
+        wanted = self._wishes.platform
+        others = sorted(each for each in self._offered - missing if wanted is None or not is_platform(each, wanted))
+        if others:
+            return f"set platform to one that is there (listed: {', '.join(others[:20])}), or "
+        return "name the manifest that is wanted by its digest, or " if self._offered - missing else ""
 
     async def _take_referrers(self) -> None:
         """Take what refers to the image's manifests, and what refers to that."""

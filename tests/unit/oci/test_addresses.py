@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from yarl import URL
 
-from dragonfly_task_operator.errors import RegistryDenied, RunError, SettingsError
+from dragonfly_task_operator.errors import InvalidTarget, RegistryDenied, SettingsError
 from dragonfly_task_operator.oci.addresses import Gate
 from dragonfly_task_operator.settings import load
 from tests.registry.image import multi_platform
@@ -83,9 +83,15 @@ def test_public_and_private_addresses_are_allowed(host: str) -> None:
     gate().check(URL(f"https://{host}/v2/app/manifests/1"))
 
 
-@pytest.mark.parametrize("host", ["2130706433", "127.1", "0x7f000001", "0177.0.0.1"])
-async def test_address_in_disguise_is_refused(host: str) -> None:
-    with pytest.raises(RunError):
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("2130706433", "127.1", "0x7f000001", "0x7f.1", "0177.0.0.1", "2852039166"),
+        *("0", "1.2.3.4.5", "r.0x", "127.1."),
+    ],
+)
+async def test_address_in_disguise_is_no_host(host: str) -> None:
+    with pytest.raises(InvalidTarget, match="names no host that can be connected to"):
         await Reader()(f"https://{host}/v2/app/manifests/1")
 
 

@@ -8,7 +8,7 @@ from aiohttp import web
 from dragonfly_task_operator.errors import ImageUnresolvable, RegistryDenied
 from dragonfly_task_operator.oci.challenges import Basic, Bearer, Other, choose
 from tests.registry.image import multi_platform
-from tests.registry.login import BASIC, BASIC_AUTH, PASSWORD, docker_config
+from tests.registry.login import BASIC, BASIC_AUTH, PASSWORD, auth, docker_config
 from tests.registry.reading import Reader
 from tests.registry.scripted import ScriptedRegistry
 
@@ -233,6 +233,35 @@ async def test_identity_token_is_given_for_a_token_and_goes_nowhere_else(registr
         }
     ]
     assert [each for each in registry.asked if PASSWORD in str(each)] == []
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405])
+@pytest.mark.parametrize("has_password", [True, False])
+async def test_identity_token_that_is_not_taken_is_told_for_one_and_the_password_tried(
+    registry: ScriptedRegistry, status: int, *, has_password: bool
+) -> None:
+    registry.holds(multi_platform())
+    registry.asks_for_a_token(f"{registry.origin}/token")
+    asks = registry.intercept
+    assert asks is not None
+
+    async def intercept(request: web.Request) -> web.StreamResponse | None:
+        if request.path != "/token":
+            return await asks(request)
+        if request.method == "POST":
+            return web.json_response({"error": "invalid_grant"}, status=status)
+        return web.json_response({"token": "t0ken"}, status=200 if "Authorization" in request.headers else 401)
+
+    registry.intercept = intercept
+    entry = {"identitytoken": "old", **(auth() if has_password else {})}
+    read = Reader(allow=(f"http://{registry.host}",), secrets={"regcred": docker_config(**{registry.host: entry})})
+    reading = read(registry.url(), pullSecretRef={"name": "regcred"})
+
+    if has_password:
+        assert (await reading).parts
+        return
+    with pytest.raises(RegistryDenied, match=rf"gives no token \({status} .*\) with .*identity token: those expire"):
+        await reading
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -117,6 +118,7 @@ async def test_registry_that_goes_on_failing_ends_the_run(registry: ScriptedRegi
         pytest.param(gzip.compress(multi_platform().root.body), "is compressed, which was not asked for", id="gzip"),
         pytest.param(b"\x28\xb5\x2f\xfd0000", "is compressed", id="zstd"),
         pytest.param(b"<!DOCTYPE html><title>Sign in</title>", "is a web page .*log-in page", id="log-in page"),
+        pytest.param(b"<?xml version='1.0'?><Error><Code>NoSuchKey</Code></Error>", "is XML, no manifest", id="XML"),
         pytest.param(b"\n  <html>", "is a web page", id="page with space before it"),
         pytest.param(b'{"schemaVersion": 1, "fsLayers": []}', "is a Docker schema 1 manifest", id="schema 1"),
         pytest.param(b'{"schemaVersion": 1, "name": "a", "history": []}', "schema 1 manifest", id="schema 1 in part"),
@@ -142,21 +144,33 @@ async def test_what_is_served_in_place_of_a_manifest_is_told_for_what_it_is(
 @pytest.mark.parametrize(
     "contents",
     [
-        Content(make.MANIFEST, multi_platform().root.body),
-        Content(make.INDEX, multi_platform().manifests[0].body),
         make.document(make.INDEX, layers=[]),
         make.document(
             make.INDEX, manifests=[], config=make.config().descriptor(), layers=[make.blob("x").descriptor()]
         ),
     ],
-    ids=["index as manifest", "manifest as index", "index of nothing", "both at once"],
+    ids=["index of nothing", "both at once"],
+)
+async def test_document_that_contradicts_itself_is_refused(
+    registry: ScriptedRegistry, read: Reader, contents: Content
+) -> None:
+    registry.holds(contents)
+
+    with pytest.raises(ImageUnresolvable, match="contradicts the Content-Type that it is served with"):
+        await read(registry.url())
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [Content(make.MANIFEST, multi_platform().root.body), Content(make.INDEX, multi_platform().manifests[0].body)],
+    ids=["index as manifest", "manifest as index"],
 )
 async def test_document_that_two_readers_may_take_for_two_things_is_refused(
     registry: ScriptedRegistry, read: Reader, contents: Content
 ) -> None:
     registry.holds(contents)
 
-    with pytest.raises(ImageUnresolvable, match="contradicts its own media type"):
+    with pytest.raises(ImageUnresolvable, match=f"its Content-Type is {re.escape(contents.media_type)}: readers"):
         await read(registry.url())
 
 

@@ -49,6 +49,10 @@ def encoded(text: str, *, urlsafe: bool = False) -> str:
         ({"auth": "!!!", "identitytoken": "t"}, [IdentityToken("t")]),
         ({**auth(), "identitytoken": "t"}, [IdentityToken("t"), ALICE]),
         ({"registrytoken": "t"}, [RegistryToken("t")]),
+        ({"Username": "alice", "PASSWORD": PASSWORD}, [ALICE]),
+        ({"Auth": encoded(f"alice:{PASSWORD}")}, [ALICE]),
+        ({"identityToken": "t"}, [IdentityToken("t")]),
+        ({"auth": encoded(f"alice:{PASSWORD}\0\0")}, [ALICE]),
     ],
 )
 def test_entry_is_read(entry: dict[str, Any], logins: list[object]) -> None:
@@ -106,6 +110,9 @@ def test_bad_entry_spoils_no_other_and_is_told_where_it_would_have_been_needed(b
         {"auths": {R: {"auth": encoded(":")}}},
         {"auths": {}, "credHelpers": None, "credsStore": None},
         {"proxies": {"default": {}}},
+        {"Auths": {R: {}}, "CredsStore": "desktop"},
+        {"auths": {}, "credHelpers": ["ecr-login"]},
+        {"credHelpers": 7},
     ],
 )
 async def test_public_image_is_read_whatever_is_missing_in_the_secret(
@@ -159,15 +166,22 @@ async def test_entry_that_would_have_been_needed_is_told(
     assert {login for _, login in registry.asked} == {None}
 
 
+async def test_empty_name_and_password_are_not_shown(registry: ScriptedRegistry) -> None:
+    registry.challenges('Basic realm="r"')
+    read = Reader(allow=(f"http://{registry.host}",), secrets={"s": {"username": b"", "password": b""}})
+
+    with pytest.raises(RegistryDenied, match="can't be used: it holds neither a name and a password nor a token"):
+        await read(registry.url(), pullSecretRef={"name": "s"})
+    assert {login for _, login in registry.asked} == {None}
+
+
 def test_secret_of_the_old_kind_is_read() -> None:
     old = {".dockercfg": json.dumps({f"https://{R}/v1/": {**auth(), "email": "a@b"}, "x": None}).encode()}
 
     assert read_pull_secret(old, name="n/s", host="").lookup(f"{R}/app") == (ALICE,)
 
 
-@pytest.mark.parametrize(
-    "content", [b"{", b"[]", b'{"auths": []}', b'{"auths": 7}', b"7", b'"x"', b"\xff", b'{"credHelpers": 7}']
-)
+@pytest.mark.parametrize("content", [b"{", b"[]", b'{"auths": []}', b'{"auths": 7}', b"7", b'"x"', b"\xff"])
 def test_config_that_is_none_is_told_by_name(content: bytes) -> None:
     with pytest.raises(SecretNotFound, match=r"of the Secret team/regcred is malformed; make it with"):
         read_pull_secret({".dockerconfigjson": content}, name="team/regcred", host="")

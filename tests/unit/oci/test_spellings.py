@@ -184,3 +184,22 @@ def test_repository_of_a_manifest_url_is_all_behind_the_first_v2(
 def test_reference_that_is_no_digest_is_the_user_s_to_mend(reference: str) -> None:
     with pytest.raises(InvalidTarget, match="by what is no digest: one is sha256: and 64 hex digits in lower case"):
         ManifestURL.parse(f"https://h/v2/app/manifests/{reference}")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"OS": "linux", "Architecture": "arm64"},
+        {"os": "Linux", "architecture": "ARM64"},
+        {"os": "linux", "architecture": "aarch64"},
+        {"os": "linux", "architecture": "arm64", "variant": None, "rootfs": 7},
+    ],
+    ids=str,
+)
+async def test_config_tells_its_platform_in_any_spelling(
+    registry: ScriptedRegistry, read: Reader, words: dict[str, Any]
+) -> None:
+    config = make.document(make.CONFIG, **words)
+    registry.holds(Image(make.manifest(config, LAYER), (), (config,)))
+
+    assert (await read(registry.url(), platform="linux/arm64")).platforms == ("linux/arm64",)

@@ -164,6 +164,7 @@ async def test_entry_that_does_not_say_what_it_is_and_is_no_manifest_is_told(
     (unknown,) = (await read(registry.url())).unknown
 
     assert unknown.digest == child.digest
+    assert serves is not None or "does not say what it is" in unknown.why
 
 
 async def test_manifest_that_can_t_be_read_is_told_and_the_others_are_read(
@@ -280,3 +281,16 @@ async def test_platform_that_the_registry_lacks_is_named_with_what_to_do(
     whole = await read(registry.url(), ignoreUnknownParts=True)
     assert [part.digest for part in whole.unknown] == [gone]
     assert gone in {part.digest for part in whole.parts}
+
+
+async def test_manifest_without_a_platform_that_the_registry_lacks_is_not_answered_with_the_platform_that_was_given(
+    registry: ScriptedRegistry, read: Reader
+) -> None:
+    amd = make.manifest(make.config(), make.blob("amd"))
+    platform = {"os": "linux", "architecture": "amd64"}
+    registry.holds(Image(index_of(amd.descriptor(platform=platform), entry(make.MANIFEST)), (amd,), ()))
+
+    with pytest.raises(ImageUnresolvable, match=r"which platform is not said.* name the manifest .* by its digest, or"):
+        await read(registry.url(), platform="linux/amd64")
+    with pytest.raises(ImageUnresolvable, match=r"set platform to one that is there \(listed: linux/amd64\)"):
+        await read(registry.url())
