@@ -138,6 +138,8 @@ async def _output(config: ExecConfig, program: str, environment: Mapping[str, st
     except OSError as error:
         hint = f"; {_words(config.install_hint)}" if config.install_hint else ""
         raise SettingsError(f"the exec plugin {program} can't be run: {error.strerror}{hint}") from None
+    except ValueError as error:  # of a name or value that no environment, or command line, can hold
+        raise SettingsError(f"the exec plugin {program} can't be run: {error}") from None
     try:
         async with asyncio.timeout(PLUGIN_SECONDS):
             output, errors = await process.communicate()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from dragonfly_task_operator.errors import SettingsError
 from dragonfly_task_operator.kube import exec_plugin
@@ -73,19 +74,25 @@ class _Context(_Part):
     user: str | None = None
 
 
-class _NamedCluster(_Part):
+class _Named(_Part):
     name: str
-    entry: _Cluster = Field(alias="cluster")
+
+    @field_validator("entry", mode="before", check_fields=False)
+    @classmethod
+    def _null_is_empty(cls, value: object) -> object:
+        return {} if value is None else value
 
 
-class _NamedUser(_Part):
-    name: str
-    entry: _User = Field(alias="user")
+class _NamedCluster(_Named):
+    entry: _Cluster = Field(default=_Cluster(), alias="cluster")
 
 
-class _NamedContext(_Part):
-    name: str
-    entry: _Context = Field(alias="context")
+class _NamedUser(_Named):
+    entry: _User = Field(default=_User(), alias="user")
+
+
+class _NamedContext(_Named):
+    entry: _Context = Field(default=_Context(), alias="context")
 
 
 class _File(_Part):
@@ -147,7 +154,7 @@ class Kubeconfig:
 
 def _parse(path: Path) -> _File:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = _document(path.read_text(encoding="utf-8-sig"))
         return _File.model_validate({} if content is None else content)
     except OSError as error:
         raise SettingsError(f"{path} can't be read: {error.strerror}") from None
@@ -155,8 +162,18 @@ def _parse(path: Path) -> _File:
         first = error.errors(include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
         raise SettingsError(f"{path} is no kubeconfig: {f'{where}: ' if where else ''}{first['msg']}") from None
+    except RecursionError:
+        raise SettingsError(f"{path} is no kubeconfig: it is nested too deeply") from None
     except (yaml.YAMLError, ValueError) as error:
         raise SettingsError(f"{path} is no YAML: {' '.join(str(error).split())}") from None
+
+
+def _document(text: str) -> Any:
+    """Read JSON, or else YAML, which does not take the tabs of all JSON."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return yaml.safe_load(text)
 
 
 def _find(what: str, name: str, lists: Iterable[tuple[Path, Sequence[Any] | None]]) -> _Found[Any]:
@@ -286,15 +303,22 @@ def _server(cluster: _Cluster, trust: Trust) -> str:
     if "://" not in server:
         needs_tls = trust.ca is not None or trust.certificate is not None or not trust.is_checked
         server = f"{'https' if needs_tls else 'http'}://{server}"
-    url = urlsplit(server)
-    if url.scheme not in {"http", "https"} or not url.hostname:
+    if not _is_url_of_http(server):
         raise SettingsError(f"its server {server} is no URL of http or https")
     return server
 
 
+def _is_url_of_http(text: str) -> bool:
+    try:
+        url = urlsplit(text)
+        return url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0
+    except ValueError:  # of brackets, or the port
+        return False
+
+
 def _proxy(given: str | None) -> str | None:
-    if given and urlsplit(given).scheme not in {"http", "https"}:
-        raise SettingsError("its proxy-url is none of http or https: others, as socks5, are not supported")
+    if given and not _is_url_of_http(given):
+        raise SettingsError("its proxy-url is no URL of http or https: others, as socks5, are not supported")
     return given or None
 
 

@@ -107,6 +107,25 @@ async def test_server_is_found(tmp_path: Path, cluster: dict[str, Any], server: 
     assert (await read(written(tmp_path, of(**cluster)))).server == server
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps(GOOD, indent="\t"),
+        "\ufeff" + json.dumps(GOOD),
+        json.dumps(GOOD, indent=1).replace("\n", "\r\n"),
+        "---\n" + yaml.safe_dump(GOOD),
+    ],
+    ids=["json with tabs", "byte order mark", "ends of lines as on Windows", "marked start"],
+)
+async def test_file_is_read_however_it_is_written(tmp_path: Path, text: str) -> None:
+    assert (await read(written(tmp_path, text))).server == "https://10.0.0.1:6443"
+
+
+@pytest.mark.parametrize("user", [{"name": "u", "user": None}, {"name": "u", "user": {}}, {"name": "u"}])
+async def test_user_of_whom_nothing_is_said_has_no_credentials(tmp_path: Path, user: dict[str, Any]) -> None:
+    assert (await read(written(tmp_path, GOOD | {"users": [user]}))).headers == ()
+
+
 async def test_trust_is_read_from_files_beside_the_kubeconfig_and_from_data(tmp_path: Path) -> None:
     authority = Authority()
     pair = authority.signs("operator")
@@ -182,6 +201,10 @@ def running(says: str, **more: Any) -> dict[str, Any]:
     return {"exec": {"apiVersion": V1, "command": "./plugin", "args": [says]} | more}
 
 
+def _with_variable(name: str, value: str) -> dict[str, Any]:
+    return {"exec": {"apiVersion": V1, "command": "./plugin", "env": [{"name": name, "value": value}]}}
+
+
 @pytest.mark.parametrize(
     ("content", "what"),
     [
@@ -198,6 +221,17 @@ def running(says: str, **more: Any) -> dict[str, Any]:
         (GOOD | {"contexts": [{"name": "c", "context": {"user": "u"}}]}, 'the context "c" names no cluster'),
         (of(server=None), "its cluster has no server"),
         (of(server="ftp://k.example.com"), "its server ftp://k.example.com is no URL of http or https"),
+        # kubectl: invalid port, missing ']' in host, unknown host
+        (of(server="https://k.example.com:port"), "its server https://k.example.com:port is no URL of http or https"),
+        (of(server="https://k.example.com:99999"), "is no URL of http or https"),
+        (of(server="https://[::1"), "its server https://[::1 is no URL of http or https"),
+        (of(proxy_url="http://"), "its proxy-url is no URL of http or https"),
+        (of(proxy_url="http://[::1"), "its proxy-url is no URL of http or https"),
+        ("[" * 5000, "is no kubeconfig: it is nested too deeply"),
+        # kubectl: invalid argument
+        (of(user={"exec": {"apiVersion": V1, "command": "./plugin", "args": ["a\0b"]}}), "can't be run: embedded null"),
+        (of(user=_with_variable("A=B", "x")), "can't be run: illegal environment variable name"),
+        (of(user=_with_variable("A", "x\0y")), "can't be run: embedded null byte"),
         # kubectl asks a person for a name and a password
         (GOOD | {"users": []}, 'it has no entry for the user "u"'),
         # kubectl: duplicate name
@@ -228,7 +262,7 @@ def running(says: str, **more: Any) -> dict[str, Any]:
         # not supported, although kubectl knows them
         (of(user=running("", interactiveMode="Always")), "wants to talk to a person"),
         (of(user={"auth-provider": {"name": "oidc"}}), "auth-provider is not supported; use an exec plugin"),
-        (of(proxy_url="socks5://127.0.0.1:1080"), "its proxy-url is none of http or https"),
+        (of(proxy_url="socks5://127.0.0.1:1080"), "its proxy-url is no URL of http or https"),
     ],
 )
 async def test_what_can_not_be_used_is_told_in_a_line(tmp_path: Path, content: object, what: str) -> None:
