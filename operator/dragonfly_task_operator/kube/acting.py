@@ -15,7 +15,7 @@ from dragonfly_task_operator.api.conditions import Reason
 from dragonfly_task_operator.api.reading import UnreadableSpec
 from dragonfly_task_operator.api.record import Record
 from dragonfly_task_operator.api.room import has_room
-from dragonfly_task_operator.api.specs import Spec
+from dragonfly_task_operator.api.specs import Spec, run_key
 from dragonfly_task_operator.engine.lifecycle import (
     Acknowledge,
     Begin,
@@ -83,10 +83,13 @@ class Actor:
         self._cadence = Cadence()
         self._ended = Ended()
         self._completions = Completions(means.clock)
+        self._untold: dict[str, str] = {}
+        """By uid: the key of a run whose end the API server took in no form. It is not done again to no avail."""
 
     def forget(self, uid: str) -> None:
         """Take note that an object is gone."""
         self._ended.remove(uid)
+        self._untold.pop(uid, None)
         self._completions.forget(uid)
 
     def rest_of(self, snapshot: Snapshot) -> Rest | None:
@@ -138,7 +141,10 @@ class Actor:
                 lambda at: give_up(at.record(), message, spec=spec, generation=at.generation, now=now),
             )
         except WriteRefused as error:
+            self._untold[snapshot.ref.uid] = run_key(spec)
             log.error("object.refused", extra=fields(object=snapshot.ref, error=str(error)[:300]))  # noqa: TRY400
+        else:
+            self._untold.pop(snapshot.ref.uid, None)
 
     async def _act(self, entry: Entry, snapshot: Snapshot) -> datetime | None:
         clock = self._means.clock
@@ -182,6 +188,9 @@ class Actor:
     async def _begin(self, entry: Entry, snapshot: Snapshot, begin: Begin, spec: Spec) -> datetime | None:
         if not has_room(snapshot.body, kept(snapshot.record())):
             await self._withhold(entry, snapshot, UnreadableSpec(NO_ROOM, reason=Reason.INVALID_SPEC, known=spec))
+            return None
+        if self._untold.get(snapshot.ref.uid) == begin.key:
+            await self._give_up(entry, snapshot)
             return None
         lost = self._ended.lost(snapshot.ref.uid, begin.key, era=snapshot.era)
         if lost is not None and not snapshot.record().is_finished:

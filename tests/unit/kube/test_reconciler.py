@@ -250,6 +250,29 @@ async def test_object_with_no_room_for_any_status_is_left_alone_after_one_try(
     assert (len(tried), max(tried) < 1, world.peer("n1").times_asked("delete")) == (1 + len(SMALLER), True, [])
 
 
+async def test_deletion_whose_end_the_api_server_refuses_is_not_done_again(
+    reconciler: Reconciler, world: World, api: ApiServer
+) -> None:
+    def refuse(status: Record) -> None:
+        if status.reason != "Running":
+            raise WriteRefused("status.conditions: Too many")
+
+    world.peer("n1").caches()
+    api.fail = refuse
+    reconciler.observe(TASK_DELETION, api.put(kind=TASK_DELETION))
+    await asyncio.sleep(60)
+    once = asked(world)
+
+    reconciler.observe(TASK_DELETION, api.touch())
+    await asyncio.sleep(60)
+    assert (once > 0, asked(world)) == (True, once)
+
+    api.fail = lambda _: None
+    reconciler.observe(TASK_DELETION, api.touch())
+    await asyncio.sleep(60)
+    assert (api.status().reason, asked(world)) == ("InternalError", once)
+
+
 async def test_object_that_leaves_no_room_is_not_begun_and_says_so(
     reconciler: Reconciler, world: World, api: ApiServer
 ) -> None:
