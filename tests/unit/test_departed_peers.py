@@ -185,3 +185,19 @@ def test_traces_of_pods_are_forgotten_after_fifteen_minutes() -> None:
     memory.silent(OLD, vacant=True)
 
     assert memory.departed([OLD]) == frozenset()
+
+
+def test_peer_that_was_listed_again_since_nobody_was_at_its_address_has_not_left_unasked() -> None:
+    """Another run may have listed it in between: it came back, and nobody has tried its address since."""
+    memory = HostMemory(SteppingClock())
+    for listed in ([OLD, N1], [N1]):
+        memory.merge(listed, (), Evidence({A: {each.id for each in listed}}))
+    memory.silent(OLD, vacant=True)
+    assert memory.departed([OLD]) == {OLD.id}
+
+    for listed in ([OLD, N1], [N1]):
+        memory.merge(listed, (), Evidence({A: {each.id for each in listed}}))
+
+    assert memory.departed([OLD]) == set()
+    memory.silent(OLD, vacant=True)
+    assert memory.departed([OLD]) == {OLD.id}

@@ -75,7 +75,7 @@ class HostMemory:
         """Those listed last come last. A peer that moved is there twice: a Host is where it is, too."""
         self._found: dict[Host, datetime] = {}
         self._vacant: set[Host] = set()
-        """At whose address nobody listened when they were asked last."""
+        """At whose address nobody listened when they were asked last, and who have not been listed since."""
         self._listed_as: dict[Host, Host] = {}
         """Peers that were given another id, for the id that they are listed by is one of a peer elsewhere."""
         self._listings = 0
@@ -106,6 +106,7 @@ class HostMemory:
             )
             sighting.host, sighting.listed, sighting.last, sighting.answers_unlisted = host, now, self._listings, False
             self._sightings[host] = sighting
+        self._vacant.difference_update(listed)
         self._found.update(dict.fromkeys(found, now))
         self._forget(now)
         self._note(listed)
