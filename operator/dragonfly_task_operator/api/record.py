@@ -74,7 +74,7 @@ class Record:
             return finished.get("status") not in ("False", "Unknown", False)
         if self._has("completionTime") or succeeded.get("status") in ("True", "False"):
             return True
-        return not succeeded and (self.raw.get("reason") or Reason.PENDING) not in GOING
+        return not succeeded and (_word(self.raw.get("reason")) or Reason.PENDING) not in GOING
 
     @property
     def has_begun(self) -> bool:

@@ -114,6 +114,7 @@ def test_new_run_id_begins_a_run_whatever_the_status_says(raw: dict[str, Any]) -
         pytest.param({}, id="nothing"),
         pytest.param({"conditions": None, "observedGeneration": -1}, id="no conditions"),
         pytest.param({"observedGeneration": 1, "runKey": KEY, "reason": "Running"}, id="going, without conditions"),
+        pytest.param({"observedGeneration": 1, "runKey": KEY, "reason": {"is": "Running"}}, id="a reason that is none"),
         pytest.param({"observedGeneration": 1, "runKey": KEY, "startTime": "2026-11-23T00:00:00Z"}, id="begun"),
         pytest.param({"observedGeneration": -1, "conditions": [SUCCEEDED | {"status": "Unknown"}]}, id="pending"),
         pytest.param(
