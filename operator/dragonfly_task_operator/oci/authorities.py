@@ -51,8 +51,10 @@ def _certificates(content: bytes) -> Iterator[bytes]:
     """Give each certificate in DER: of a bundle in PEM, or the only one."""
     if content.startswith(_DER_SEQUENCE):
         yield content
+    # White space around lines is what YAML and copying leave there, and says nothing in PEM.
+    text = b"\n".join(line.strip() for line in content.splitlines())
     # One block at a time: what begins and never ends is looked through once, and not once for each beginning.
-    for block in content.split(_BEGIN)[1:]:
+    for block in text.split(_BEGIN)[1:]:
         for found in pem.parse(_BEGIN + block):
             if isinstance(found, pem.Certificate):
                 try:
