@@ -154,3 +154,22 @@ def test_no_finalizer_and_no_annotation_is_left_on_an_object(kubectl: Kubectl, f
     metadata = kubectl.get("tsearch", "clean")["metadata"]
     assert "finalizers" not in metadata
     assert "annotations" not in metadata
+
+
+def test_deletion_ends_beside_many_conditions_of_others(kubectl: Kubectl, world: Control, finished: Finished) -> None:
+    task = "d7" * 32
+    world.caches(task, on="n1")
+    others = [
+        {"type": f"audit.example/{n}", "status": "True", "reason": "Seen", "message": "", "lastTransitionTime": at}
+        for n, at in enumerate(["2026-01-01T00:00:00Z"] * 12)
+    ]
+    body = manifest("TaskDeletion", "audited", {"taskID": task}, suspend=True)
+    kubectl.apply(body)
+    patch = json.dumps({"status": {"conditions": others}})
+    kubectl.must("patch", "tdel", "audited", "--subresource=status", "--type=merge", "-p", patch)
+
+    kubectl.apply(body | {"spec": body["spec"] | {"suspend": False}})
+
+    status = finished("tdel", "audited")
+    assert (succeeded(status), world.holders(task)) == (("True", "Deleted"), set())
+    assert [each for each in status["conditions"] if each["type"].startswith("audit")] == others
