@@ -138,7 +138,7 @@ def test_pods_that_may_not_be_listed_are_noted(
     with operator_with(schedulers=simulator.scheduler_addresses, peers=selector(world, namespace="default")):
         status = search("pods-forbidden", "b3" * 32)
 
-    note = f"pods default/{SELECTOR}: the API server answered 403 Forbidden"
+    note = f"pods default/{SELECTOR}: the API server answered 403: "
     assert (succeeded(status), note in message(status)) == (("True", "NotFound"), True)
 
 
