@@ -214,8 +214,8 @@ class Running:
 
     async def _write_whole(self, results: Status, verdict: Verdict) -> None:
         def render(snapshot: Snapshot) -> RawStatus:
-            if self.see(snapshot):
-                self._check_still_wanted(snapshot)
+            self.see(snapshot)
+            self._check_still_wanted(snapshot)  # also of one that is no news: the watch may have shown it meanwhile
             return compose(
                 snapshot.record(),
                 results,

@@ -204,6 +204,27 @@ async def test_result_is_written_when_the_api_server_is_back(
     assert (api.status().reason, asked(world)) == ("NotFound", 1)
 
 
+async def test_end_that_landed_without_an_answer_is_not_written_again_when_the_watch_tells_of_it_first(
+    reconciler: Reconciler, api: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take = api.write_status
+    landed: list[Snapshot] = []
+
+    async def lose_the_answer(snapshot: Snapshot, render: Callable[[Snapshot], Body]) -> Snapshot:
+        written = await take(snapshot, render)
+        if written.record().is_finished and not landed:
+            landed.append(written)
+            reconciler.observe(TASK_SEARCH, written.body)
+            raise ApiUnavailable("the answer was cut")
+        return written
+
+    monkeypatch.setattr(api, "write_status", lose_the_answer)
+    reconciler.observe(TASK_SEARCH, api.put())
+    await asyncio.sleep(30)
+
+    assert [each.resource_version for each in landed] == [api.bodies["one"]["metadata"]["resourceVersion"]]
+
+
 async def test_object_whose_status_the_api_server_refuses_is_not_left_hanging(
     reconciler: Reconciler, world: World, api: ApiServer
 ) -> None:
