@@ -20,6 +20,7 @@ from dragonfly_task_operator.api.kinds import KINDS
 from dragonfly_task_operator.api.record import NOTHING_KNOWN
 from dragonfly_task_operator.api.targets import Target
 from dragonfly_task_operator.dragonfly.planning import TargetResolver
+from dragonfly_task_operator.engine.identity import TaskID
 from dragonfly_task_operator.engine.model import (
     ABSENT,
     Cached,
@@ -32,7 +33,6 @@ from dragonfly_task_operator.engine.model import (
     ImagePart,
     Plan,
     Presence,
-    TaskID,
     TaskMetadata,
 )
 from dragonfly_task_operator.engine.ports import Troubled

@@ -65,7 +65,8 @@ def test_no_secret_gets_into_a_line(capsys: pytest.CaptureFixture[str], log_form
 def test_libraries_are_heard_from_warnings_on(capsys: pytest.CaptureFixture[str]) -> None:
     logs.set_up("json")
 
-    logging.getLogger("kopf").info("chatter")
-    logging.getLogger("kopf").warning("trouble")
+    logging.getLogger("aiohttp").info("chatter")
+    logging.getLogger("aiohttp").warning("trouble")
+    logging.getLogger("kopf").error("what the supervisor of watches tells in its own words")
 
     assert [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()] == ["trouble"]

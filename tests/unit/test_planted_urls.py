@@ -15,8 +15,9 @@ from dragonfly_task_operator.api.specs import TaskSearchSpec
 from dragonfly_task_operator.cli import main
 from dragonfly_task_operator.dragonfly.task_ids import url_candidates
 from dragonfly_task_operator.engine import verdict
+from dragonfly_task_operator.engine.identity import Identity
 from dragonfly_task_operator.engine.ledger import Failed, Ledger
-from dragonfly_task_operator.engine.model import Host, HostType, Identity, PlannedTask, TaskMetadata
+from dragonfly_task_operator.engine.model import Host, HostType, PlannedTask, TaskMetadata
 from dragonfly_task_operator.engine.report import results
 from dragonfly_task_operator.engine.subject import describe
 from dragonfly_task_operator.engine.summary import summarise

@@ -23,7 +23,7 @@ from dragonfly_task_operator.dragonfly.task_ids import (
     url_candidates,
 )
 from dragonfly_task_operator.dragonfly.url_rules import legacy_rule_url, new_rule_url, parse
-from dragonfly_task_operator.engine.model import Identity
+from dragonfly_task_operator.engine.identity import Identity
 from dragonfly_task_operator.errors import InvalidTarget
 
 DATA = json.loads((Path(__file__).parents[1] / "data" / "task_id_vectors.json").read_text())

@@ -17,6 +17,7 @@ from typing import Any
 from dragonfly_task_operator.api.specs import Spec, TaskDeletionSpec, TaskSearchSpec
 from dragonfly_task_operator.api.status import Status
 from dragonfly_task_operator.api.targets import Target
+from dragonfly_task_operator.engine.identity import Identity, TaskID
 from dragonfly_task_operator.engine.ledger import Ledger
 from dragonfly_task_operator.engine.model import (
     ABSENT,
@@ -27,11 +28,9 @@ from dragonfly_task_operator.engine.model import (
     HostID,
     HostListing,
     HostType,
-    Identity,
     Plan,
     PlannedTask,
     Presence,
-    TaskID,
     TaskMetadata,
 )
 from dragonfly_task_operator.engine.ports import Targets, Troubled

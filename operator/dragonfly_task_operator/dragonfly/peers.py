@@ -17,15 +17,8 @@ from dragonfly_task_operator.dragonfly.memory import HostMemory
 from dragonfly_task_operator.dragonfly.pacing import DEFAULT_REQUESTS_PER_SECOND, Paces
 from dragonfly_task_operator.dragonfly.rpc import RpcError, call
 from dragonfly_task_operator.dragonfly.tls import RotatingCredentials
-from dragonfly_task_operator.engine.model import (
-    ABSENT,
-    Cached,
-    Downloading,
-    FailedStart,
-    Host,
-    Presence,
-    TaskID,
-)
+from dragonfly_task_operator.engine.identity import TaskID
+from dragonfly_task_operator.engine.model import ABSENT, Cached, Downloading, FailedStart, Host, Presence
 from dragonfly_task_operator.engine.ports import Mandate
 from dragonfly_task_operator.errors import PeerError, PeerReason
 from dragonfly_task_operator.observability.redaction import cut

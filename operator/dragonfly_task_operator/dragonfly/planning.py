@@ -9,7 +9,8 @@ from dragonfly_task_operator.api.targets import Target
 from dragonfly_task_operator.dragonfly.targets import candidates, candidates_of_url
 from dragonfly_task_operator.dragonfly.task_ids import Candidate, blob_digest_id, manifest_digest_id
 from dragonfly_task_operator.engine.fanout import fan_out
-from dragonfly_task_operator.engine.model import Identity, Image, ImagePart, Plan, PlannedImage, PlannedTask
+from dragonfly_task_operator.engine.identity import Identity
+from dragonfly_task_operator.engine.model import Image, ImagePart, Plan, PlannedImage, PlannedTask
 from dragonfly_task_operator.engine.ports import Troubled
 from dragonfly_task_operator.errors import InvalidTarget
 

@@ -15,7 +15,8 @@ from dragonfly_task_operator.dragonfly.rpc import RpcError, call
 from dragonfly_task_operator.dragonfly.sessions import Sessions
 from dragonfly_task_operator.dragonfly.sharing import Shared
 from dragonfly_task_operator.dragonfly.tls import RotatingCredentials
-from dragonfly_task_operator.engine.model import Host, HostID, HostListing, HostType, TaskID, TaskMetadata
+from dragonfly_task_operator.engine.identity import TaskID
+from dragonfly_task_operator.engine.model import Host, HostID, HostListing, HostType, TaskMetadata
 from dragonfly_task_operator.errors import LookupFailed, NoSchedulerReachable
 from dragonfly_task_operator.protos_gen import common_pb2
 from dragonfly_task_operator.protos_gen.scheduler_pb2 import ListHostsRequest, ListHostsResponse, StatTaskRequest

@@ -14,7 +14,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from dragonfly_task_operator.dragonfly.url_rules import legacy_rule_url, new_rule_url, parse
-from dragonfly_task_operator.engine.model import Identity, TaskID
+from dragonfly_task_operator.engine.identity import Identity, TaskID
 from dragonfly_task_operator.errors import InvalidTarget
 from dragonfly_task_operator.observability.redaction import redact_url
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dragonfly_task_operator.api.specs import UnfinishedDownloads
+from dragonfly_task_operator.engine.identity import TaskID
 from dragonfly_task_operator.engine.ledger import Cleared, Failed, HeldUp, Outcome
-from dragonfly_task_operator.engine.model import ABSENT, Absent, Downloading, Host, TaskID
+from dragonfly_task_operator.engine.model import ABSENT, Absent, Downloading, Host
 from dragonfly_task_operator.engine.ports import Clock, Peers
 from dragonfly_task_operator.errors import OwnTrouble, PeerError, PeerReason
 

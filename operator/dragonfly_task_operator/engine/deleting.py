@@ -14,8 +14,9 @@ from functools import partial
 
 from dragonfly_task_operator.api.specs import UnfinishedDownloads
 from dragonfly_task_operator.engine.clearing import clear
+from dragonfly_task_operator.engine.identity import TaskID
 from dragonfly_task_operator.engine.ledger import Cleared, Failed, Outcome
-from dragonfly_task_operator.engine.model import Host, HostID, TaskID
+from dragonfly_task_operator.engine.model import Host, HostID
 from dragonfly_task_operator.engine.rounds import RETRIES_OF_DEPARTED, Pairs, Rounds, backoff
 from dragonfly_task_operator.errors import PeerReason
 

@@ -7,16 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeAlias
 
-from dragonfly_task_operator.engine.model import (
-    Absent,
-    Copy,
-    Host,
-    HostID,
-    PlannedImage,
-    PlannedTask,
-    TaskID,
-    TaskMetadata,
-)
+from dragonfly_task_operator.engine.identity import TaskID
+from dragonfly_task_operator.engine.model import Absent, Copy, Host, HostID, PlannedImage, PlannedTask, TaskMetadata
 from dragonfly_task_operator.errors import OwnTrouble, PeerError, PeerReason
 from dragonfly_task_operator.observability.redaction import redact
 

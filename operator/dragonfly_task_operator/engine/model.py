@@ -7,8 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
-TaskID: TypeAlias = str
-"""64 hex digits."""
+from dragonfly_task_operator.engine.identity import Identity, TaskID
 
 HostID: TypeAlias = str
 """What Dragonfly calls a peer by: `ip-hostname`, of a seed peer `ip-hostname-seed`."""
@@ -56,17 +55,6 @@ class HostListing:
     silent: tuple[str, ...]
     schedulers: int
     notes: tuple[str, ...] = ()
-
-
-class Identity(StrEnum):
-    """The rule that made a task id."""
-
-    URL = "url"
-    URL_LEGACY = "url-legacy"
-    BLOB_DIGEST = "blob-digest"
-    MANIFEST_DIGEST = "manifest-digest"
-    CONTENT = "content"
-    TASK_ID = "taskID"
 
 
 @dataclass(frozen=True, slots=True)

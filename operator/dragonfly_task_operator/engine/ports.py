@@ -7,15 +7,8 @@ from datetime import datetime
 from typing import Protocol, TypeAlias
 
 from dragonfly_task_operator.api.targets import Target
-from dragonfly_task_operator.engine.model import (
-    Host,
-    HostID,
-    HostListing,
-    Plan,
-    Presence,
-    TaskID,
-    TaskMetadata,
-)
+from dragonfly_task_operator.engine.identity import TaskID
+from dragonfly_task_operator.engine.model import Host, HostID, HostListing, Plan, Presence, TaskMetadata
 from dragonfly_task_operator.errors import RunError
 
 Troubled: TypeAlias = Callable[[RunError | None], float | None]

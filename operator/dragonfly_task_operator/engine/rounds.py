@@ -9,8 +9,9 @@ from functools import partial
 from typing import TypeAlias
 
 from dragonfly_task_operator.engine.fanout import TASKS_AT_ONCE, fan_out
+from dragonfly_task_operator.engine.identity import TaskID
 from dragonfly_task_operator.engine.ledger import Failed, HeldUp, Ledger, Outcome
-from dragonfly_task_operator.engine.model import Host, HostID, PlannedTask, TaskID
+from dragonfly_task_operator.engine.model import Host, HostID, PlannedTask
 from dragonfly_task_operator.engine.ports import Clock, Peers, Schedulers
 from dragonfly_task_operator.errors import NoPeersKnown, NoSchedulerReachable, OwnTrouble, RunError
 

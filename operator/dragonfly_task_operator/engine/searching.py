@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
+from dragonfly_task_operator.engine.identity import TaskID
 from dragonfly_task_operator.engine.ledger import Failed, Holds, Outcome
-from dragonfly_task_operator.engine.model import Absent, Host, TaskID
+from dragonfly_task_operator.engine.model import Absent, Host
 from dragonfly_task_operator.engine.rounds import Pairs, Rounds, backoff
 from dragonfly_task_operator.errors import PeerError
 

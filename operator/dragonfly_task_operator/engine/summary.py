@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from dragonfly_task_operator.engine.identity import TaskID
 from dragonfly_task_operator.engine.ledger import Cleared, Failed, HeldUp, Holds, Ledger, Outcome, known
-from dragonfly_task_operator.engine.model import Copy, Host, HostID, PlannedImage, PlannedTask, TaskID
+from dragonfly_task_operator.engine.model import Copy, Host, HostID, PlannedImage, PlannedTask
 from dragonfly_task_operator.errors import OwnTrouble, PeerReason
 
 

@@ -6,17 +6,9 @@ from datetime import UTC, datetime
 
 from dragonfly_task_operator.api.specs import UnfinishedDownloads
 from dragonfly_task_operator.engine.clearing import clear
+from dragonfly_task_operator.engine.identity import TaskID
 from dragonfly_task_operator.engine.ledger import Cleared, Failed, Outcome
-from dragonfly_task_operator.engine.model import (
-    ABSENT,
-    Cached,
-    Downloading,
-    FailedStart,
-    Host,
-    HostType,
-    Presence,
-    TaskID,
-)
+from dragonfly_task_operator.engine.model import ABSENT, Cached, Downloading, FailedStart, Host, HostType, Presence
 from dragonfly_task_operator.errors import PeerError, PeerReason
 
 HOST = Host("10.0.0.7-n7", "n7", "10.0.0.7", 4000, HostType.NORMAL, 1, "default")

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from dragonfly_task_operator.api.conditions import Reason
-from dragonfly_task_operator.engine.model import Host, HostListing, Presence, TaskID
+from dragonfly_task_operator.engine.identity import TaskID
+from dragonfly_task_operator.engine.model import Host, HostListing, Presence
 from dragonfly_task_operator.engine.run import Run
 from dragonfly_task_operator.errors import OwnKind, OwnTrouble
 from tests.unit.world import World, end_of, now

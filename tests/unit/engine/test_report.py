@@ -10,17 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dragonfly_task_operator.api.status import Omitted, Result, Status, TaskStatus
+from dragonfly_task_operator.engine.identity import Identity
 from dragonfly_task_operator.engine.ledger import Cleared, Failed, Holds, Ledger, Outcome
-from dragonfly_task_operator.engine.model import (
-    ABSENT,
-    Cached,
-    Downloading,
-    Host,
-    HostType,
-    Identity,
-    PlannedTask,
-    TaskMetadata,
-)
+from dragonfly_task_operator.engine.model import ABSENT, Cached, Downloading, Host, HostType, PlannedTask, TaskMetadata
 from dragonfly_task_operator.engine.report import MAX_STATUS_BYTES, RESERVED_BYTES, Carried, results
 from dragonfly_task_operator.engine.summary import summarise
 from dragonfly_task_operator.errors import PeerReason

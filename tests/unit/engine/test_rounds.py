@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from dragonfly_task_operator.api.conditions import Reason
 from dragonfly_task_operator.engine.fanout import TASKS_AT_ONCE
+from dragonfly_task_operator.engine.identity import TaskID
 from dragonfly_task_operator.engine.ledger import Failed, Outcome
-from dragonfly_task_operator.engine.model import ABSENT, Host, TaskID
+from dragonfly_task_operator.engine.model import ABSENT, Host
 from dragonfly_task_operator.engine.rounds import backoff
 from dragonfly_task_operator.engine.searching import RETRIES
 from dragonfly_task_operator.errors import NoSchedulerReachable, PeerError, PeerReason

@@ -6,7 +6,8 @@ import pytest
 
 from dragonfly_task_operator.api.conditions import Reason
 from dragonfly_task_operator.api.status import Status
-from dragonfly_task_operator.engine.model import Cached, FailedStart, Host, Presence, TaskID, TaskMetadata
+from dragonfly_task_operator.engine.identity import TaskID
+from dragonfly_task_operator.engine.model import Cached, FailedStart, Host, Presence, TaskMetadata
 from dragonfly_task_operator.errors import PeerReason
 from tests.unit.world import OTHER_TASK, TASK, World, end_of, now
 
