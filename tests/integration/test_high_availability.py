@@ -181,6 +181,6 @@ def test_standby_that_is_told_to_stop_ends_at_once_and_well(start: Start) -> Non
 def test_operator_that_may_not_touch_the_lease_is_not_ready_and_says_why(start: Start) -> None:
     refused = start("--leader-elect-name=another")
 
-    wait_for(lambda: "403 Forbidden" in refused.probe("/readyz")[1], what="a refusal in /readyz", seconds=20)
+    wait_for(lambda: "answered 403: " in refused.probe("/readyz")[1], what="a refusal in /readyz", seconds=20)
 
     assert refused.probe("/livez") == (200, "ok")
