@@ -113,7 +113,7 @@ async def _work(settings: Settings, stop: asyncio.Event, take_signals: Callable[
     peers_tls = tls.by_cluster(settings.all_clusters, "peers")
     proxies = Proxies.from_environment(os.environ)
     keyring = await Keyring.open(connection.source_of(settings.kubeconfig, proxy_for=partial(_proxy_for, proxies)))
-    share = _share_files(settings)
+    soft, share = files.shares()
     metrics, heartbeat, history = Metrics(), Heartbeat(), History()
     sights = Sights(scopes_of(settings.namespace))
     async with AsyncExitStack() as stack:
@@ -191,7 +191,7 @@ async def _work(settings: Settings, stop: asyncio.Event, take_signals: Callable[
         for each in background:
             await stack.enter_async_context(_background(each))
         supervisor = Supervisor(sights, bring=watcher.bring, metrics=metrics, must_start_over=lambda: history.era)
-        log.info("operator.started", extra=fields(version=__version__, clusters=len(settings.all_clusters)))
+        _tell_start(settings, soft, share)
         watched = asyncio.get_running_loop().create_task(supervisor.run())
         try:
             await _until(stop, watched)
@@ -232,17 +232,15 @@ async def _until(stop: asyncio.Event, work: asyncio.Task[None]) -> bool:
     return work.done()
 
 
-def _share_files(settings: Settings) -> files.Budget:
-    """Make the most of the limit of open files, and say what comes of it."""
-    soft, limit = files.raise_limit()
-    share = files.budget(limit)
+def _tell_start(settings: Settings, soft: int, share: files.Budget) -> None:
+    """Say that the work begins, and with how many files: not earlier, as a start that fails ends in one line."""
     log.info("operator.files", extra=fields(soft=soft, limit=share.limit, connections=share.connections))
     if settings.parallelism > share.connections:
         log.warning(
             "operator.parallelism_lowered",
             extra=fields(parallelism=settings.parallelism, lowered=share.connections, limit=share.limit),
         )
-    return share
+    log.info("operator.started", extra=fields(version=__version__, clusters=len(settings.all_clusters)))
 
 
 async def _lease(settings: Settings, keyring: Keyring, stack: AsyncExitStack) -> Lease | None:

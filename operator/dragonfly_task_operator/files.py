@@ -65,3 +65,9 @@ def raise_limit() -> tuple[int, int]:
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     return soft, wanted
+
+
+def shares() -> tuple[int, Budget]:
+    """Raise the limit, and share it out. Returns what the soft limit was, and who may have how many."""
+    soft, limit = raise_limit()
+    return soft, budget(limit)
