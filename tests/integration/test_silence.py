@@ -77,7 +77,7 @@ def test_lookup_that_is_never_answered_is_tried_again_in_time(
 ) -> None:
     host, _, port = simulator.scheduler_addresses[0].rpartition(":")
     # The API server keeps no endpoint on loopback.
-    slices = {"kind": "EndpointSliceList", "apiVersion": "discovery.k8s.io/v1", "metadata": {}}
+    slices = {"kind": "EndpointSliceList", "apiVersion": "discovery.k8s.io/v1", "metadata": {"resourceVersion": "1"}}
     proxy.answers("GET .*/endpointslices", 200, slices | {"items": [endpoint_slice(host, int(port))]})
     config = tmp_path / "config.yaml"
     service = {"service": {"namespace": "default", "name": "scheduler", "port": int(port)}}
