@@ -81,7 +81,8 @@ def test_namespace_without_rights_keeps_no_other_from_work_and_is_picked_up_with
     search_in(kubectl, A, "while-b-is-refused")
     assert "answered 403" in operator.probe("/readyz")[1]
     assert operator.probe("/livez") == (200, "ok")
-    assert operator.metrics()["dragonfly_task_operator_blind_scopes"] == 2
+    blind = "dragonfly_task_operator_blind_scopes"  # counted at each look of the supervisor's, every few seconds
+    wait_for(lambda: operator.metrics()[blind] == 2, "both to be counted", seconds=20)
     wait_for(lambda: operator.log.read_text().count("watch.refused") >= 2, "the log", seconds=20)
 
     grant(kubectl, B, KINDS[:2])

@@ -53,7 +53,7 @@ NO_TASKS = [
     (["--image", "nginx:1.27"], "error: targets[0]: the parts of the image nginx:1.27 can't be told without asking"),
     (
         ["--image", "Nginx"],
-        "error: targets[0].image: image is no name of an image: the repository's name must be in lower",
+        "error: targets[0].image: image is no name of an image: the repository's name and a digest must be in lower",
     ),
 ]
 

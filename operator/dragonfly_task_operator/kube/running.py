@@ -10,6 +10,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NoReturn
 
 from dragonfly_task_operator.api.conditions import Reason
@@ -63,6 +64,8 @@ class Running:
     metrics: Metrics
     cadence: Cadence
     _run: Run | None = None
+    _earlier_end: datetime | None = None
+    """When the run ended that this one follows: it may have the same key, and have begun in the same second."""
     _ended: Verdict | None = None
     _room: int | None = None
     """Bytes for results, where the API server has had no room for more."""
@@ -83,6 +86,7 @@ class Running:
         ref, clock = self.snapshot.ref, self.means.clock
         log.info("run.started", extra=self._named())
         before = self.snapshot.record()
+        self._earlier_end = before.completed
         going_on = before.run_key == self.begin.key and before.has_begun and not before.is_finished
         self.recorder.started(ref, "goes on with the run" if going_on else "began a run", clock.now())
         engine = asyncio.get_running_loop().create_task(run.execute())
@@ -241,7 +245,9 @@ class Running:
         except UnreadableSpec as error:
             raise Superseded from error
         record, started = snapshot.record(), self.begin.started.replace(microsecond=0)
-        if record.is_finished and (record.run_key, record.started) == (self.begin.key, started):
+        if not record.is_finished or record.completed == self._earlier_end:
+            return
+        if (record.run_key, record.started) == (self.begin.key, started):
             raise Superseded  # the end of this very run has been written, if not by a write that gave an answer
 
     def see(self, snapshot: Snapshot) -> bool:

@@ -436,6 +436,27 @@ async def test_search_is_repeated_at_its_interval(reconciler: Reconciler, world:
     assert [int(at) for at in world.peer("n1").times_asked("stat")] == [2, 64, 126, 188]
 
 
+async def test_search_that_is_due_in_the_second_in_which_its_last_run_began_begins_once(
+    reconciler: Reconciler, api: ApiServer, clock: JumpingClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    reconciler.observe(TASK_SEARCH, api.put(refreshIntervalSeconds=600))
+    await asyncio.sleep(10)
+    whole_second = clock.now().replace(microsecond=0)
+    assert clock.now() - whole_second < timedelta(milliseconds=500)
+    status = api.bodies["one"]["status"]
+    status |= {
+        "startTime": whole_second.isoformat(timespec="seconds"),
+        "completionTime": (whole_second - timedelta(seconds=601)).isoformat(timespec="seconds"),
+    }
+
+    reconciler.observe(TASK_SEARCH, api.touch())
+
+    await asyncio.sleep(10)
+    assert [record.message for record in caplog.records].count("run.started") == 2
+    assert api.status().is_finished
+
+
 @pytest.mark.parametrize("jump", [timedelta(hours=1), timedelta(hours=-1)], ids=["forward", "backward"])
 async def test_clock_that_jumps_has_no_object_removed_early_or_late(
     reconciler: Reconciler, world: World, api: ApiServer, clock: JumpingClock, jump: timedelta
