@@ -10,7 +10,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from hack.controlplane.server import ControlPlane
+from hack.installation import NAMESPACE, SERVICE_ACCOUNT
 from hack.kubectl import Kubectl
+from tests.apiserver_proxy import ApiServerProxy
 from tests.faults.stage import Stage
 from tests.simulator.control import Control, simulation
 
@@ -36,12 +38,31 @@ def peers() -> int:
 
 
 @pytest.fixture(scope="module")
+def proxy(control_plane: ControlPlane, kubectl: Kubectl) -> Iterator[ApiServerProxy]:
+    """What an operator may see the API server through."""
+    del kubectl  # has installed the operator's account
+    with ApiServerProxy(control_plane.service_account_kubeconfig(NAMESPACE, SERVICE_ACCOUNT)).running() as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="module")
+def kubeconfig() -> Path | None:
+    """The operator's; None for its own account without a proxy; modules may say otherwise."""
+    return None
+
+
+@pytest.fixture(scope="module")
 def stage(
-    control_plane: ControlPlane, kubectl: Kubectl, peers: int, tmp_path_factory: pytest.TempPathFactory
+    control_plane: ControlPlane,
+    kubectl: Kubectl,
+    kubeconfig: Path | None,
+    peers: int,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Stage]:
     log: Path = tmp_path_factory.mktemp("operator") / "operator.log"
     with simulation(schedulers=3, peers=peers) as running:
-        stage = Stage(control_plane, kubectl, running, log=log, options=["--rpc-timeout=500ms"])
+        options = ["--rpc-timeout=500ms"] + ([f"--kubeconfig={kubeconfig}"] if kubeconfig else [])
+        stage = Stage(control_plane, kubectl, running, log=log, options=options)
         stage.start_operator()
         try:
             yield stage

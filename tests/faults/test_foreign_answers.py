@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hack.controlplane.server import ControlPlane
-from hack.installation import NAMESPACE, SERVICE_ACCOUNT
-from hack.kubectl import Kubectl
 from tests.apiserver_proxy import HTML, ApiServerProxy, status
 from tests.faults.stage import Stage, task_of
 from tests.objects import is_finished, is_running, succeeded, wait_for
-from tests.simulator.control import simulation
 
 pytestmark = pytest.mark.controlplane
 
@@ -25,33 +21,8 @@ MANY = 3
 
 
 @pytest.fixture(scope="module")
-def proxy(control_plane: ControlPlane, kubectl: Kubectl) -> Iterator[ApiServerProxy]:
-    del kubectl  # has installed the operator's account
-    own = control_plane.service_account_kubeconfig(NAMESPACE, SERVICE_ACCOUNT)
-    with ApiServerProxy(own).running() as proxy:
-        yield proxy
-
-
-@pytest.fixture(scope="module")
-def stage(
-    control_plane: ControlPlane, kubectl: Kubectl, proxy: ApiServerProxy, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Stage]:
-    folder: Path = tmp_path_factory.mktemp("operator")
-    through = proxy.kubeconfig(folder / "kubeconfig", user={"token": "any"})
-    with simulation(schedulers=3, peers=8) as running:
-        stage = Stage(
-            control_plane,
-            kubectl,
-            running,
-            log=folder / "operator.log",
-            options=[f"--kubeconfig={through}", "--rpc-timeout=500ms"],
-        )
-        stage.start_operator()
-        try:
-            yield stage
-        finally:
-            stage.stop_operator()
-            kubectl.must("delete", "tasksearches,taskdeletions", "--all", "--wait=false")
+def kubeconfig(proxy: ApiServerProxy, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return proxy.kubeconfig(tmp_path_factory.mktemp("account") / "kubeconfig", user={"token": "any"})
 
 
 def ends_well(stage: Stage, proxy: ApiServerProxy, trouble: Callable[[], None], *, seconds: float = 60) -> None:

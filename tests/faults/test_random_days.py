@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,9 @@ from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, precondition, rule, run_state_machine_as_test
 
-from hack.controlplane.server import ControlPlane
-from hack.installation import NAMESPACE, SERVICE_ACCOUNT
-from hack.kubectl import Kubectl
 from tests.apiserver_proxy import HTML, ApiServerProxy
 from tests.faults.stage import Stage, task_of
 from tests.objects import PLURALS
-from tests.simulator.control import simulation
 
 pytestmark = pytest.mark.controlplane
 
@@ -45,13 +40,6 @@ REQUESTS = st.sampled_from(["PATCH .*/status", "GET .*/taskdeletions/", "GET .*w
 """To the API server, by pattern; the last stands for all."""
 
 
-@pytest.fixture(scope="module")
-def proxy(control_plane: ControlPlane, kubectl: Kubectl) -> Iterator[ApiServerProxy]:
-    del kubectl  # has installed the operator's account
-    with ApiServerProxy(control_plane.service_account_kubeconfig(NAMESPACE, SERVICE_ACCOUNT)).running() as proxy:
-        yield proxy
-
-
 @dataclass(frozen=True, slots=True)
 class Tokens:
     """The operator's token, in a file, and whom the API server lets in by it."""
@@ -73,26 +61,9 @@ def tokens(proxy: ApiServerProxy, tmp_path_factory: pytest.TempPathFactory) -> T
 
 
 @pytest.fixture(scope="module")
-def stage(
-    control_plane: ControlPlane, kubectl: Kubectl, tokens: Tokens, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Stage]:
-    """An operator that sees the API server through the proxy."""
-    folder = tmp_path_factory.mktemp("operator")
-    through = tokens.proxy.kubeconfig(folder / "kubeconfig", user={"tokenFile": str(tokens.file)})
-    with simulation(schedulers=3, peers=8) as running:
-        stage = Stage(
-            control_plane,
-            kubectl,
-            running,
-            log=folder / "operator.log",
-            options=[f"--kubeconfig={through}", "--rpc-timeout=500ms"],
-        )
-        stage.start_operator()
-        try:
-            yield stage
-        finally:
-            stage.stop_operator()
-            kubectl.must("delete", "tasksearches,taskdeletions", "--all", "--wait=false")
+def kubeconfig(tokens: Tokens, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    account = tmp_path_factory.mktemp("account") / "kubeconfig"
+    return tokens.proxy.kubeconfig(account, user={"tokenFile": str(tokens.file)})
 
 
 class RandomDays(RuleBasedStateMachine):
