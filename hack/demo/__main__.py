@@ -56,8 +56,15 @@ class Demo:
         print("".join(f"  {line}\n" for line in output.splitlines()), end="", flush=True)
         return output
 
-    def run(self, kind: str, name: str, *, within: float, registry: RealRegistry | None = None) -> dict[str, Any]:
-        """Apply an example, wait until it has finished, and give its status. `registry` stands for the example's."""
+    def run(self, kind: str, name: str, *, within: float = 10, registry: RealRegistry | None = None) -> dict[str, Any]:
+        """Apply an example, wait until it has finished, and give its status.
+
+        Args:
+            kind: of the example.
+            name: of the example.
+            within: seconds that it may take on a machine that is busy with other things, too.
+            registry: stands for the example's.
+        """
         manifest = world.example(name).read_text()
         if registry is None:
             print(f"$ kubectl apply -f examples/{name}.yaml", flush=True)
@@ -79,7 +86,7 @@ class Demo:
             "find-by-content": world.DATASET_ON,
         }
         for name, peers in expected.items():
-            status = self.run("tsearch", name, within=1)
+            status = self.run("tsearch", name)
             found = {peer["hostname"] for task in status["tasks"] for peer in task.get("cachedBy", ())}
             check(f"{name}: found on exactly the {len(peers)} peers that cache it", holds=found == peers)
         self.show("get", "tasksearches")
@@ -87,7 +94,7 @@ class Demo:
     def delete(self) -> None:
         """Ask what would be deleted, then delete it."""
         self.tell("What would a deletion of the model delete? Nothing is deleted yet:")
-        status = self.run("tdel", "dry-run", within=1)
+        status = self.run("tdel", "dry-run")
         caching = (reason_of(status), status["peers"]["caching"])
         check("dry-run: eight peers", holds=caching == ("DryRun", len(world.MODEL_ON)))
         check(
@@ -95,7 +102,7 @@ class Demo:
             holds=self._dragonfly.holders(world.task_of("dry-run")) == world.MODEL_ON,
         )
         self.tell("Delete the model from every peer:")
-        status = self.run("tdel", "purge-model", within=1)
+        status = self.run("tdel", "purge-model")
         counted = (status["peers"]["deleted"], status["peers"]["alreadyAbsent"])
         check("purge-model: Deleted", holds=reason_of(status) == "Deleted")
         having = len(world.MODEL_ON)
@@ -106,12 +113,12 @@ class Demo:
         """Search for an image, and delete it but for what another image uses."""
         self.tell(f"Which peers have this image? (Docker's registry at {registry.host} stands for the examples'.)")
         world.pull_image(self._dragonfly)
-        status = self.run("tsearch", "image-search", within=2, registry=registry)
+        status = self.run("tsearch", "image-search", registry=registry)
         self.show("get", "tsearch", "image-search", "-o=jsonpath={.status.images[0].summary}")
         having = (status["images"][0]["peersWithAll"], status["images"][0]["peersWithSome"])
         check("image-search: all of it on three peers, some of it on one", holds=having == (len(world.IMAGE_ON), 1))
         self.tell("Delete it, but keep what it shares with a good one:")
-        status = self.run("tdel", "image-deletion", within=3, registry=registry)
+        status = self.run("tdel", "image-deletion", registry=registry)
         check("image-deletion: Deleted", holds=reason_of(status) == "Deleted")
         left = [blob for blob in world.IMAGE.blobs if self._dragonfly.holders(blob.hex)]
         check("the shared base layer alone is left", holds=left == [world.BASE])
@@ -120,7 +127,7 @@ class Demo:
         """Delete where two peers fail, and show what is said of them."""
         self.tell(f"Delete the dataset, while {world.UNREACHABLE} is down and the disk of {world.BROKEN} is broken:")
         world.fall_ill(self._dragonfly)
-        status = self.run("tdel", "purge-dataset", within=15)
+        status = self.run("tdel", "purge-dataset", within=30)
         self.show("get", "taskdeletions")
         self.show("get", "tdel", "purge-dataset", f"-o=jsonpath={FAILURES}")
         failures = {failure["hostname"]: failure for failure in status.get("failures", ())}
