@@ -24,6 +24,7 @@ from dragonfly_task_operator.dragonfly.memory import HostMemory
 from dragonfly_task_operator.dragonfly.peers import GrpcPeers
 from dragonfly_task_operator.dragonfly.planning import TargetResolver
 from dragonfly_task_operator.dragonfly.schedulers import GrpcSchedulers
+from dragonfly_task_operator.dragonfly.wire import GrpcWire
 from dragonfly_task_operator.engine.ports import Clock
 from dragonfly_task_operator.engine.run import Means
 from dragonfly_task_operator.errors import StartError
@@ -147,12 +148,13 @@ async def _work(settings: Settings, stop: asyncio.Event, take_signals: Callable[
             ),
             schedulers=schedulers,
             peers=GrpcPeers(
-                pool,
+                GrpcWire(pool),
                 memory=memory,
                 tls=peers_tls,
                 timeout=settings.rpc_timeout,
                 in_flight=min(RPCS_IN_FLIGHT, share.connections),
                 requests_per_second=settings.peer_requests_per_second,
+                metrics=metrics,
                 mandate=lease,
             ),
             clock=clock,

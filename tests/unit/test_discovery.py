@@ -14,6 +14,8 @@ from dragonfly_task_operator.dragonfly.discovery import Pod
 from dragonfly_task_operator.dragonfly.memory import HostMemory
 from dragonfly_task_operator.dragonfly.peers import GrpcPeers
 from dragonfly_task_operator.dragonfly.schedulers import GrpcSchedulers
+from dragonfly_task_operator.dragonfly.wire import GrpcWire
+from dragonfly_task_operator.engine.clearing import look
 from dragonfly_task_operator.engine.model import Cached, Host, HostListing
 from dragonfly_task_operator.errors import LookupFailed, NoSchedulerReachable, PeerError, PeerReason
 from dragonfly_task_operator.protos_gen import common_pb2
@@ -94,7 +96,7 @@ async def operator_of(
         timeout=5,
         resolve=Names(addresses or {}).resolve,
     )
-    yield Operator(listing, GrpcPeers(pool, memory=memory, tls={}, timeout=5, in_flight=9), clock)
+    yield Operator(listing, GrpcPeers(GrpcWire(pool), memory=memory, tls={}, timeout=5, in_flight=9), clock)
     await listing.aclose()
     await pool.aclose()
 
@@ -151,7 +153,7 @@ async def test_peers_and_schedulers_at_ipv6_addresses_are_asked() -> None:
     async with SimulatedCluster(schedulers=0, peers=1, ipv6=True) as world:
         world.caches(TASK)
         async with operator_of(world) as operator:
-            assert isinstance(await operator.peers.stat(await operator.host("v6"), TASK), Cached)
+            assert isinstance(await look(operator.peers, await operator.host("v6"), TASK), Cached)
 
 
 async def test_schedulers_that_restarted_cost_no_peer() -> None:
@@ -181,7 +183,7 @@ async def test_peer_that_moved_is_asked_where_it_is_now() -> None:
         await operator.lists()
         announces(world, ip=ip, port=port)
 
-        assert isinstance(await operator.peers.stat(await operator.host("moved"), TASK), Cached)
+        assert isinstance(await look(operator.peers, await operator.host("moved"), TASK), Cached)
 
 
 def announces(world: SimulatedCluster, *, ip: str, port: int) -> None:
@@ -193,12 +195,12 @@ def announces(world: SimulatedCluster, *, ip: str, port: int) -> None:
 async def test_dead_peer_is_unreachable_with_when_it_was_last_seen() -> None:
     async with SimulatedCluster(peers=1) as world, operator_of(world) as operator:
         n0 = await operator.host("n0")
-        await operator.peers.stat(n0, TASK)
+        await look(operator.peers, n0, TASK)
         await world.peer("n0").goes_down()
         operator.clock.passes(minutes=12)
 
         with pytest.raises(PeerError) as dead:
-            await operator.peers.stat(n0, TASK)
+            await look(operator.peers, n0, TASK)
 
         words = "(last listed by a scheduler 12 minutes ago, last answered 12 minutes ago)"
         assert (dead.value.reason, words in dead.value.description) == (PeerReason.UNREACHABLE, True)
@@ -211,7 +213,7 @@ async def test_pod_that_no_scheduler_lists_is_asked_under_the_id_that_dragonfly_
         kubernetes = Kubernetes(answer=[(world.peer("n1").address[0], "n1", True)])
         async with operator_of(world, kubernetes=kubernetes, pods=True) as operator:
             n1 = await operator.host("n1")
-            presence = await operator.peers.stat(n1, TASK)
+            presence = await look(operator.peers, n1, TASK)
         assert (n1.id, type(presence)) == (world.peer("n1").host_id, Cached)
 
 

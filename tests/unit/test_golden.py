@@ -78,7 +78,7 @@ class ScriptedWorld(World):
         known = self._metadata.get(self._identities[task])
         return None if known is None else TaskMetadata(**known)
 
-    async def stat(self, host: Host, task: TaskID) -> Presence:
+    async def look(self, host: Host, task: TaskID) -> Presence:
         if self._answers[host.hostname].get("identity", self._identities[task]) != self._identities[task]:
             return ABSENT
         answer = self._next(host, task, "stat")

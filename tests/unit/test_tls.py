@@ -13,6 +13,8 @@ from dragonfly_task_operator.dragonfly.memory import HostMemory
 from dragonfly_task_operator.dragonfly.peers import GrpcPeers
 from dragonfly_task_operator.dragonfly.schedulers import GrpcSchedulers
 from dragonfly_task_operator.dragonfly.tls import RotatingCredentials
+from dragonfly_task_operator.dragonfly.wire import GrpcWire
+from dragonfly_task_operator.engine.clearing import look
 from dragonfly_task_operator.engine.model import Cached, Host, HostType, Presence
 from dragonfly_task_operator.errors import NoSchedulerReachable, PeerError, PeerReason, SettingsError
 from dragonfly_task_operator.settings import ClusterSettings, TLSFiles
@@ -59,7 +61,8 @@ async def ask_n0(world: SimulatedCluster, tls: RotatingCredentials | None, pool:
     own = pool or ChannelPool()
     try:
         memory = HostMemory(SteppingClock())
-        return await GrpcPeers(own, memory=memory, tls=by_cluster, timeout=5, in_flight=9).stat(host, TASK)
+        peers = GrpcPeers(GrpcWire(own), memory=memory, tls=by_cluster, timeout=5, in_flight=9)
+        return await look(peers, host, TASK)
     finally:
         if pool is None:
             await own.aclose()

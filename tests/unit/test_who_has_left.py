@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from dragonfly_task_operator.dragonfly import channels, sessions
+from dragonfly_task_operator.engine.clearing import look
 from dragonfly_task_operator.engine.model import Host
 from dragonfly_task_operator.errors import LookupFailed, PeerError
 from tests.simulator import Link, SimulatedCluster, sockets
@@ -31,7 +32,7 @@ async def leavers(operator: Operator) -> set[str]:
 
 async def answers(operator: Operator, host: Host) -> bool:
     try:
-        await operator.peers.stat(host, TASK)
+        await look(operator.peers, host, TASK)
     except PeerError:
         return False
     return True
@@ -116,7 +117,7 @@ async def test_scheduler_that_drops_peers_that_answer_is_no_witness() -> None:
         await operator.lists()
         world.scheduler().forgets_hosts()
         await world.peer("n1").goes_down()
-        await operator.peers.stat(await operator.host("n0"), TASK)
+        await look(operator.peers, await operator.host("n0"), TASK)
 
         assert await leavers(operator) == set()
 

@@ -17,6 +17,7 @@ from typing import Any
 from dragonfly_task_operator.api.specs import Spec, TaskDeletionSpec, TaskSearchSpec
 from dragonfly_task_operator.api.status import Status
 from dragonfly_task_operator.api.targets import Target
+from dragonfly_task_operator.engine.fanout import TASKS_AT_ONCE, fan_out
 from dragonfly_task_operator.engine.identity import Identity, TaskID
 from dragonfly_task_operator.engine.ledger import Ledger
 from dragonfly_task_operator.engine.model import (
@@ -33,7 +34,7 @@ from dragonfly_task_operator.engine.model import (
     Presence,
     TaskMetadata,
 )
-from dragonfly_task_operator.engine.ports import Targets, Troubled
+from dragonfly_task_operator.engine.ports import Targets, Tell, Troubled
 from dragonfly_task_operator.engine.report import NOTHING_CARRIED, Carried
 from dragonfly_task_operator.engine.rounds import Rounds
 from dragonfly_task_operator.engine.run import Means, Run
@@ -254,7 +255,18 @@ class World:
     async def metadata(self, task: TaskID) -> TaskMetadata | None:
         return self.metadata_of.get(task)
 
-    async def stat(self, host: Host, task: TaskID) -> Presence:
+    async def stat(self, host: Host, tasks: Sequence[TaskID], tell: Tell) -> None:
+        async def ask(task: TaskID) -> None:
+            try:
+                answer: Presence | PeerError = await self.look(host, task)
+            except PeerError as error:
+                answer = error
+            tell(task, answer)
+
+        await fan_out(tasks, ask, at_once=TASKS_AT_ONCE)
+
+    async def look(self, host: Host, task: TaskID) -> Presence:
+        """Answer for one task."""
         await self._travel(host)
         return self._peers[host.hostname].stat(task)
 

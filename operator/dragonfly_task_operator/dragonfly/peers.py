@@ -4,29 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
 
+import grpc
 from google.protobuf.empty_pb2 import Empty
-from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from dragonfly_task_operator.dragonfly.announced import trouble_of_address
-from dragonfly_task_operator.dragonfly.channels import ChannelPool, Endpoint
+from dragonfly_task_operator.dragonfly.channels import Endpoint
 from dragonfly_task_operator.dragonfly.memory import HostMemory
 from dragonfly_task_operator.dragonfly.pacing import DEFAULT_REQUESTS_PER_SECOND, Paces
-from dragonfly_task_operator.dragonfly.rpc import RpcError, call
+from dragonfly_task_operator.dragonfly.rpc import RpcError, parse
 from dragonfly_task_operator.dragonfly.tls import RotatingCredentials
+from dragonfly_task_operator.dragonfly.wire import Request, Wire
 from dragonfly_task_operator.engine.identity import TaskID
 from dragonfly_task_operator.engine.model import ABSENT, Cached, Downloading, FailedStart, Host, Presence
-from dragonfly_task_operator.engine.ports import Mandate
+from dragonfly_task_operator.engine.ports import Mandate, Tell
 from dragonfly_task_operator.errors import PeerError, PeerReason
+from dragonfly_task_operator.observability.metrics import Metrics
 from dragonfly_task_operator.observability.redaction import cut
 from dragonfly_task_operator.protos_gen.dfdaemon_pb2 import (
     DeleteTaskRequest,
     StatLocalTaskRequest,
     StatLocalTaskResponse,
 )
+
+T = TypeVar("T")
 
 STAT = "/dfdaemon.v2.DfdaemonUpload/StatLocalTask"
 DELETE = "/dfdaemon.v2.DfdaemonUpload/DeleteTask"
@@ -47,60 +52,51 @@ class GrpcPeers:
     With TLS, a peer's certificate must be issued for its IP address, unless the settings name another name.
 
     Args:
-        pool: the channels.
-        memory: who was seen when; hears of every answer.
+        wire: what carries requests and answers.
+        memory: who was seen when; hears of every peer that answers, or does not.
         tls: credentials by the name of a cluster; plaintext where there are none.
         timeout: seconds for one request.
-        in_flight: most requests under way at once, over all objects.
+        in_flight: most peers that requests are under way to at once, over all objects.
         requests_per_second: most to one peer in any second, over all objects.
+        metrics: where requests are counted.
         mandate: proved before each request; None where there is only one operator.
     """
 
     def __init__(
         self,
-        pool: ChannelPool,
+        wire: Wire,
         *,
         memory: HostMemory,
         tls: Mapping[str, RotatingCredentials],
         timeout: float,
         in_flight: int,
         requests_per_second: int = DEFAULT_REQUESTS_PER_SECOND,
+        metrics: Metrics | None = None,
         mandate: Mandate | None = None,
     ) -> None:
         self._mandate = mandate
-        self._pool = pool
+        self._wire = wire
         self._memory = memory
         self._tls = tls
         self._timeout = timeout
         self._in_flight = asyncio.Semaphore(in_flight)
         self._paces = Paces(requests_per_second)
+        self._metrics = metrics or Metrics()  # counted all the same, for nobody
 
-    async def stat(self, host: Host, task: TaskID) -> Presence:
-        """Ask a peer for its own copy.
+    async def stat(self, host: Host, tasks: Sequence[TaskID], tell: Tell) -> None:
+        """Ask a peer for its own copies of tasks.
 
         NOT_FOUND is the one answer that says that there is none. Of the three times in an answer, finished_at says
         cached and failed_at a failed start; with neither, a download goes on or has died (docs/dragonfly-behaviour.md).
 
+        A peer that has answered nothing yet and can't be asked about one task is not asked about those that have not
+        been sent off: an image has hundreds, each of which would wait as long in vain. They are told the same.
+
         Raises:
-            PeerError: the peer did not answer the question.
-            OwnTrouble: it was not asked.
+            OwnTrouble: those not told were not asked, or their answer is not known.
         """
-        answer = StatLocalTaskResponse()
-        try:
-            await self._call(host, STAT, StatLocalTaskRequest(task_id=task).SerializeToString(), answer)
-        except RpcError as error:
-            if error.is_not_found:
-                return ABSENT
-            raise self._peer_error(host, error) from None
-        kind = (
-            Cached if answer.HasField("finished_at") else FailedStart if answer.HasField("failed_at") else Downloading
-        )
-        return kind(
-            content_length=length(answer.content_length) if answer.HasField("content_length") else None,
-            piece_length=length(answer.piece_length) if answer.HasField("piece_length") else None,
-            created_at=moment(answer.created_at) if answer.HasField("created_at") else None,
-            updated_at=moment(answer.updated_at) if answer.HasField("updated_at") else None,
-        )
+        requests = [(task, StatLocalTaskRequest(task_id=task).SerializeToString()) for task in tasks]
+        await self._ask(host, STAT, requests, presence_of, tell)
 
     async def delete(self, host: Host, task: TaskID) -> None:
         """Ask a peer to delete its copy.
@@ -109,39 +105,85 @@ class GrpcPeers:
             PeerError: the peer answered anything but OK, which proves nothing about the copy.
             OwnTrouble: it was not asked.
         """
-        try:
-            await self._call(host, DELETE, DeleteTaskRequest(task_id=task).SerializeToString(), Empty())
-        except RpcError as error:
-            raise self._peer_error(host, error) from None
+        told: list[Empty | PeerError] = []
+        request = DeleteTaskRequest(task_id=task).SerializeToString()
+        await self._ask(host, DELETE, [(task, request)], _emptiness, lambda _, answer: told.append(answer))
+        if isinstance(told[0], PeerError):
+            raise told[0]
 
-    async def _call(self, host: Host, method: str, request: bytes, answer: Message) -> None:
-        trouble = trouble_of_address(host.ip, host.port)
+    async def _ask(
+        self,
+        host: Host,
+        method: str,
+        requests: Sequence[Request],
+        read: Callable[[bytes | RpcError], T],
+        tell: Callable[[TaskID, T | PeerError], None],
+    ) -> None:
+        """Send requests to a peer, and tell of each what came of it. Raises OwnTrouble.
+
+        Args:
+            host: the peer.
+            method: what is asked.
+            requests: all there are for it.
+            read: gives what an answer says. Raises RpcError where it is a failure, or nothing that can be read.
+            tell: told of every request, also of those not sent.
+        """
+        trouble = self._trouble_of_address(host)
         if trouble is not None:
-            self._memory.silent(host, vacant=False)
-            raise PeerError(
-                PeerReason.UNREACHABLE,
-                f"the peer announces no address that it can be asked at: {cut(trouble, 128)}; correct host.ip in the"
-                f" configuration of its dfdaemon, or its network ({self._memory.last_seen(host)})",
-                retryable=False,
-            )
+            for task, _ in requests:
+                tell(task, trouble)
+            return
+        hearing = _Hearing(host, self._memory)
+        untold = dict.fromkeys(task for task, _ in requests)
+        failure: PeerError | None = None
+        name = method.rpartition("/")[2]
+
+        def answered(task: TaskID, body: bytes | RpcError) -> bool:
+            nonlocal failure
+            del untold[task]
+            hearing.hears(is_answer=not isinstance(body, RpcError) or body.is_answer)
+            answer: T | PeerError
+            code = body.code if isinstance(body, RpcError) else grpc.StatusCode.OK
+            try:
+                answer = read(body)
+            except RpcError as error:
+                code = error.code
+                answer = failure = self._peer_error(host, error)
+            self._metrics.rpc_ended(name, code.name)
+            tell(task, answer)
+            return hearing.has_hope
+
+        async def ready() -> None:
+            await self._paces.of(host.ip, host.port).turn()
+            if self._mandate is not None:
+                await self._mandate.proven()
+
         endpoint = Endpoint(host.ip, host.port, self._tls.get(host.cluster), host.ip)
         async with self._in_flight:
-            with await self._pool.connection(endpoint) as connection:
-                await self._paces.of(host.ip, host.port).turn()
-                if self._mandate is not None:
-                    await self._mandate.proven()
-                try:
-                    await call(connection, method, request, answer, timeout=self._timeout)
-                except RpcError as error:
-                    if error.is_answer:
-                        self._memory.answered(host)
-                    else:
-                        vacant = self._memory.is_unlisted(host) and await nobody_listens(
-                            host.ip, host.port, timeout=self._timeout
-                        )
-                        self._memory.silent(host, vacant=vacant)
-                    raise
-                self._memory.answered(host)
+            try:
+                await self._wire.ask(endpoint, method, requests, timeout=self._timeout, ready=ready, answered=answered)
+            finally:
+                hearing.ends()
+            if hearing.is_silent:
+                vacant = self._memory.is_unlisted(host) and await nobody_listens(
+                    host.ip, host.port, timeout=self._timeout
+                )
+                self._memory.silent(host, vacant=vacant)
+        if failure is not None:
+            for task in untold:
+                tell(task, failure)
+
+    def _trouble_of_address(self, host: Host) -> PeerError | None:
+        trouble = trouble_of_address(host.ip, host.port)
+        if trouble is None:
+            return None
+        self._memory.silent(host, vacant=False)
+        return PeerError(
+            PeerReason.UNREACHABLE,
+            f"the peer announces no address that it can be asked at: {cut(trouble, 128)}; correct host.ip in the"
+            f" configuration of its dfdaemon, or its network ({self._memory.last_seen(host)})",
+            retryable=False,
+        )
 
     def _peer_error(self, host: Host, error: RpcError) -> PeerError:
         """Tell what a person needs besides: of a peer that is too old its version, of a dead one when it was last seen.
@@ -159,6 +201,37 @@ class GrpcPeers:
         return PeerError(mapped.reason, description, retryable=mapped.retryable)
 
 
+class _Hearing:
+    """What is heard of a peer while it is asked many things. Memory is told when that changes, and in the end."""
+
+    __slots__ = ("_answered", "_host", "_is_news", "_memory", "is_silent")
+
+    def __init__(self, host: Host, memory: HostMemory) -> None:
+        self._host = host
+        self._memory = memory
+        self._answered = self._is_news = False
+        self.is_silent = False
+
+    def hears(self, *, is_answer: bool) -> None:
+        """Take note of what came of one request."""
+        self.is_silent = not is_answer
+        if is_answer and not self._answered:
+            self._answered = True
+            self._memory.answered(self._host)  # what is said of it next should tell that
+        else:
+            self._is_news |= is_answer
+
+    @property
+    def has_hope(self) -> bool:
+        """Whether it makes sense to ask more: not of one that has not answered anything yet, and can't be asked."""
+        return self._answered or not self.is_silent
+
+    def ends(self) -> None:
+        """Take note of the last answer: of when it was, and of what has been listed since the first."""
+        if self._is_news:
+            self._memory.answered(self._host)
+
+
 async def nobody_listens(ip: str, port: int, *, timeout: float) -> bool:
     """Try whether an address takes connections. A dfdaemon that hangs does: its kernel takes them.
 
@@ -173,6 +246,32 @@ async def nobody_listens(ip: str, port: int, *, timeout: float) -> bool:
         return error.errno in _VACANT
     writer.close()
     return False
+
+
+def presence_of(answer: bytes | RpcError) -> Presence:
+    """Read what a peer says of a task. Raises RpcError: it says nothing of it."""
+    if isinstance(answer, RpcError):
+        if answer.is_not_found:
+            return ABSENT
+        raise answer
+    told = StatLocalTaskResponse()
+    parse(answer, told)
+    kind = Cached if told.HasField("finished_at") else FailedStart if told.HasField("failed_at") else Downloading
+    return kind(
+        content_length=length(told.content_length) if told.HasField("content_length") else None,
+        piece_length=length(told.piece_length) if told.HasField("piece_length") else None,
+        created_at=moment(told.created_at) if told.HasField("created_at") else None,
+        updated_at=moment(told.updated_at) if told.HasField("updated_at") else None,
+    )
+
+
+def _emptiness(answer: bytes | RpcError) -> Empty:
+    """Read an answer that has nothing to say. Raises RpcError."""
+    if isinstance(answer, RpcError):
+        raise answer
+    told = Empty()
+    parse(answer, told)
+    return told
 
 
 def moment(timestamp: Timestamp) -> datetime | None:

@@ -89,14 +89,15 @@ async def call(connection: Connection, method: str, request: bytes, answer: Mess
     """
     name = method.rpartition("/")[2]
     try:
-        await _call(connection, method, request, answer, timeout)
+        parse(await exchange(connection, method, request, timeout=timeout), answer)
     except RpcError as error:
         connection.metrics.rpc_ended(name, error.code.name)
         raise
     connection.metrics.rpc_ended(name, grpc.StatusCode.OK.name)
 
 
-async def _call(connection: Connection, method: str, request: bytes, answer: Message, timeout: float) -> None:
+async def exchange(connection: Connection, method: str, request: bytes, *, timeout: float) -> bytes:
+    """Send a serialised request and give the answer as it came. Args and errors are those of `call`; nobody counts."""
     try:
         ask: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = connection.channel.unary_unary(method)
         body = await ask(request, timeout=timeout)
@@ -105,6 +106,11 @@ async def _call(connection: Connection, method: str, request: bytes, answer: Mes
     except grpc.aio.UsageError:
         raise own_trouble.stopping() from None  # a channel closed under our feet
     connection.worked = True
+    return body
+
+
+def parse(body: bytes, answer: Message) -> None:
+    """Read an answer into an empty message of the type expected. Raises RpcError: it is none of that type."""
     try:
         answer.ParseFromString(body)
     except DecodeError:

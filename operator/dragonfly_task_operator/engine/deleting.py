@@ -8,16 +8,16 @@ finds nothing: peers come, go, and fetch a task again from each other while it i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from dragonfly_task_operator.api.specs import UnfinishedDownloads
-from dragonfly_task_operator.engine.clearing import clear
+from dragonfly_task_operator.engine.clearing import Note, clear
 from dragonfly_task_operator.engine.identity import TaskID
 from dragonfly_task_operator.engine.ledger import Cleared, Failed, Outcome
 from dragonfly_task_operator.engine.model import Host, HostID
-from dragonfly_task_operator.engine.rounds import RETRIES_OF_DEPARTED, Pairs, Rounds, backoff
+from dragonfly_task_operator.engine.rounds import RETRIES_OF_DEPARTED, Pairs, Rounds, backoff, these
 from dragonfly_task_operator.errors import PeerReason
 
 
@@ -38,19 +38,22 @@ async def delete(rounds: Rounds, policy: DeletionPolicy) -> None:
     """Clear every peer of every task; results are in the ledger."""
     touched: set[tuple[HostID, TaskID]] = set()
 
-    async def clear_one(host: Host, task: TaskID) -> Outcome:
-        outcome = await clear(
+    async def clear_some(host: Host, tasks: Sequence[TaskID], note: Note) -> None:
+        def touch_and_note(task: TaskID, outcome: Outcome) -> None:
+            if isinstance(outcome, Cleared) or (isinstance(outcome, Failed) and outcome.had_copy):
+                touched.add((host.id, task))
+            note(task, outcome)
+
+        await clear(
             host,
-            task,
+            tasks,
+            touch_and_note,
             peers=rounds.peers,
             clock=rounds.clock,
             unfinished_downloads=policy.unfinished_downloads,
         )
-        if isinstance(outcome, Cleared) or (isinstance(outcome, Failed) and outcome.had_copy):
-            touched.add((host.id, task))
-        return outcome
 
-    await rounds.ask_everyone(clear_one)
+    await rounds.ask_everyone(clear_some)
     retries = sweeps = 0
     while True:
         due = due_again(rounds, policy)
@@ -58,7 +61,7 @@ async def delete(rounds: Rounds, policy: DeletionPolicy) -> None:
             await asyncio.sleep(backoff(retries, rounds.jitter))
             retries += 1
             new = await rounds.learn_hosts()
-            await rounds.hold(partial(_with_new, rounds, due, new), clear_one)
+            await rounds.hold(partial(_with_new, rounds, due, new), clear_some)
         elif touched:
             if sweeps > max(policy.backoff_limit, 1):
                 _give_up(rounds, touched, sweeps)
@@ -67,17 +70,17 @@ async def delete(rounds: Rounds, policy: DeletionPolicy) -> None:
             sweeps += 1
             touched.clear()
             await rounds.learn_hosts()
-            await rounds.hold(partial(_settled, rounds), clear_one)
+            await rounds.hold(partial(_settled, rounds), clear_some)
         else:
             again = await rounds.confirm_departed()
             if not again:
                 return
-            await rounds.hold(again.copy, clear_one)
+            await rounds.hold(these(again), clear_some)
 
 
 def due_again(rounds: Rounds, policy: DeletionPolicy) -> Pairs:
     """The pairs that failed in a way that may pass and have retries left."""
-    due: Pairs = {}
+    due: dict[HostID, list[TaskID]] = {}
     ledger = rounds.ledger
     for task, host, outcome in ledger:
         if not isinstance(outcome, Failed):
@@ -91,16 +94,21 @@ def due_again(rounds: Rounds, policy: DeletionPolicy) -> Pairs:
 
 
 def _with_new(rounds: Rounds, due: Pairs, new: Iterable[Host]) -> Pairs:
-    return due | rounds.pairs_of(host.id for host in new)
+    return {**due, **rounds.pairs_of(host.id for host in new)}
 
 
 def _settled(rounds: Rounds) -> Pairs:
     """Every pair but those that have failed for good."""
-    pairs = rounds.all_pairs()
+    failed: dict[HostID, set[TaskID]] = {}
     for task, host, outcome in rounds.ledger:
         if isinstance(outcome, Failed):
-            pairs[host.id].remove(task.id)
-    return {host: tasks for host, tasks in pairs.items() if tasks}
+            failed.setdefault(host.id, set()).add(task.id)
+    pairs = dict(rounds.all_pairs())
+    for host_id, lost in failed.items():
+        pairs[host_id] = [task for task in pairs[host_id] if task not in lost]
+        if not pairs[host_id]:
+            del pairs[host_id]
+    return pairs
 
 
 def _give_up(rounds: Rounds, touched: set[tuple[HostID, TaskID]], sweeps: int) -> None:

@@ -9,13 +9,16 @@ from typing import Protocol, TypeAlias
 from dragonfly_task_operator.api.targets import Target
 from dragonfly_task_operator.engine.identity import TaskID
 from dragonfly_task_operator.engine.model import Host, HostID, HostListing, Plan, Presence, TaskMetadata
-from dragonfly_task_operator.errors import RunError
+from dragonfly_task_operator.errors import PeerError, RunError
 
 Troubled: TypeAlias = Callable[[RunError | None], float | None]
 """Told what holds up a request that is tried again, and None when it has got through.
 
 Gives the seconds that are left until nobody waits any more; None where somebody always does.
 """
+
+Tell: TypeAlias = Callable[[TaskID, Presence | PeerError], None]
+"""Told what a peer says of a task."""
 
 
 class Clock(Protocol):
@@ -71,8 +74,15 @@ class Schedulers(Protocol):
 class Peers(Protocol):
     """What the engine asks of dfdaemons. Adapters map errors to PeerError, or OwnTrouble; nothing else may escape."""
 
-    async def stat(self, host: Host, task: TaskID) -> Presence:
-        """Ask a peer for its own copy. Raises PeerError, OwnTrouble."""
+    async def stat(self, host: Host, tasks: Sequence[TaskID], tell: Tell) -> None:
+        """Ask a peer for its own copies of tasks, in one go, paced.
+
+        `tell` is called once for each of the tasks, as answers come, and before this returns. Where a peer that has
+        answered nothing yet can't be asked about one, it is not asked about the others: they are told the same.
+
+        Raises:
+            OwnTrouble: this process could not ask. Those not told were not asked, or what they answered is not known.
+        """
         ...
 
     async def delete(self, host: Host, task: TaskID) -> None:

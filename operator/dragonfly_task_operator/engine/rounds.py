@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
+from dragonfly_task_operator.engine.clearing import Note
 from dragonfly_task_operator.engine.fanout import TASKS_AT_ONCE, fan_out
 from dragonfly_task_operator.engine.identity import TaskID
 from dragonfly_task_operator.engine.ledger import Failed, HeldUp, Ledger, Outcome
@@ -15,11 +16,11 @@ from dragonfly_task_operator.engine.model import Host, HostID, PlannedTask
 from dragonfly_task_operator.engine.ports import Clock, Peers, Schedulers
 from dragonfly_task_operator.errors import NoPeersKnown, NoSchedulerReachable, OwnTrouble, RunError
 
-Ask = Callable[[Host, TaskID], Awaitable[Outcome]]
-"""May raise OwnTrouble."""
+Ask: TypeAlias = Callable[[Host, Sequence[TaskID], Note], Awaitable[None]]
+"""Asks a peer about tasks, and notes what came of each. May raise OwnTrouble, which came of those not noted."""
 
-Pairs: TypeAlias = dict[HostID, list[TaskID]]
-"""Whom to ask about what."""
+Pairs: TypeAlias = Mapping[HostID, Sequence[TaskID]]
+"""Whom to ask about what. Peers to be asked about every task share one list of them."""
 
 Jitter = Callable[[], float]
 """Gives a number from 0 to 1."""
@@ -42,6 +43,11 @@ def backoff(round_: int, jitter: Jitter) -> float:
 def own_backoff(round_: int, jitter: Jitter) -> float:
     """Seconds to wait before trying again what this process's own trouble held up `round_` times before."""
     return backoff(min(round_, OWN_ROUNDS), jitter)
+
+
+def these(pairs: Pairs) -> Callable[[], Pairs]:
+    """Name pairs that are known already."""
+    return lambda: pairs
 
 
 def ignore(trouble: OwnTrouble) -> None:
@@ -147,8 +153,8 @@ class Rounds:
 
     def pairs_of(self, hosts: Iterable[HostID]) -> Pairs:
         """Every task, for these hosts."""
-        ids = [task.id for task in self.ledger.tasks]
-        return {host: list(ids) for host in hosts}
+        ids = tuple(task.id for task in self.ledger.tasks)
+        return dict.fromkeys(hosts, ids)
 
     async def hold(self, pairs: Callable[[], Pairs], ask: Ask) -> None:
         """Ask these peers about these tasks and note what they answer.
@@ -159,58 +165,48 @@ class Rounds:
         Args:
             pairs: gives whom to ask about what. It is called when it is this run's turn: while a thousand runs wait in
                 line, none of them has a list of its pairs.
-            ask: asks one.
+            ask: asks one peer.
         """
         waits = 0
         while left := await self._ask_once(pairs, ask):
             await asyncio.sleep(own_backoff(waits, self.jitter))
             waits += 1
-            pairs = left.copy
-
-    def _held_up(self, pairs: Pairs) -> Pairs:
-        """Of these pairs, those that were not asked."""
-        outcomes = self.ledger.outcomes
-        left = {
-            host: [task for task in tasks if isinstance(outcomes[task].get(host), HeldUp)]
-            for host, tasks in pairs.items()
-        }
-        return {host: tasks for host, tasks in left.items() if tasks}
+            pairs = these(left)
 
     async def _ask_once(self, pairs: Callable[[], Pairs], ask: Ask) -> Pairs:
-        """Ask each once. Returns those that were not asked because of this process.
-
-        A peer that has answered nothing yet and can't be asked about one task is not asked about those that have not
-        been sent off: an image has hundreds, each of which would wait as long in vain.
-        """
+        """Ask each peer once. Returns what it was not asked about because of this process."""
+        left: dict[HostID, Sequence[TaskID]] = {}
 
         async def visit(item: tuple[HostID, Sequence[TaskID]]) -> None:
-            host = self.ledger.hosts[item[0]]
-            answers = False
-            dead: Failed | HeldUp | None = None
+            host, tasks = self.ledger.hosts[item[0]], item[1]
+            noted: set[TaskID] = set()
+            held_up: list[TaskID] = []
+            counted: OwnTrouble | None = None
 
-            async def ask_one(task: TaskID) -> None:
-                nonlocal answers, dead
-                try:
-                    outcome = dead or await ask(host, task)
-                except OwnTrouble as trouble:
-                    outcome = HeldUp(trouble)
+            def note(task: TaskID, outcome: Outcome) -> None:
+                nonlocal counted
+                noted.add(task)
                 if isinstance(outcome, HeldUp):
-                    if outcome is not dead:
-                        self.count_own(outcome.trouble)
-                    dead = HeldUp(outcome.trouble)
-                elif isinstance(outcome, Failed) and outcome.could_not_be_asked:
-                    dead = None if answers else outcome
-                else:
-                    answers, dead = True, None
+                    held_up.append(task)
+                    if outcome.trouble is not counted:
+                        counted = outcome.trouble
+                        self.count_own(counted)
                 self.ledger.record(task, host.id, outcome)
 
-            await fan_out(item[1], ask_one, at_once=TASKS_AT_ONCE)
+            try:
+                await ask(host, tasks, note)
+            except OwnTrouble as trouble:
+                for task in tasks:
+                    if task not in noted:
+                        note(task, HeldUp(trouble))
+            if held_up:
+                left[host.id] = held_up
 
         async with self.crowd:
             asked = pairs()
             await fan_out(list(asked.items()), visit, at_once=self.parallelism)
         self._note_departed()
-        return self._held_up(asked)
+        return left
 
     async def confirm_departed(self) -> Pairs:
         """List hosts once more where peers seem to have left the cluster. Returns the pairs to ask for on that account.
@@ -227,11 +223,11 @@ class Rounds:
             return {}
         self._note_departed()
         back = before - self.ledger.departed
-        again = self.pairs_of(host.id for host in new)
+        due: dict[HostID, list[TaskID]] = {}
         for host, task in self._unanswered():
             if host in back:
-                again.setdefault(host, []).append(task)
-        return again
+                due.setdefault(host, []).append(task)
+        return {**due, **self.pairs_of(host.id for host in new)}
 
     def _note_departed(self) -> None:
         """Tell the peers that have left the cluster from those that can't be reached."""

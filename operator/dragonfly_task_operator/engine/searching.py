@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
 
+from dragonfly_task_operator.engine.clearing import Note
 from dragonfly_task_operator.engine.identity import TaskID
-from dragonfly_task_operator.engine.ledger import Failed, Holds, Outcome
-from dragonfly_task_operator.engine.model import Absent, Host
-from dragonfly_task_operator.engine.rounds import Pairs, Rounds, backoff
+from dragonfly_task_operator.engine.ledger import Failed, Holds
+from dragonfly_task_operator.engine.model import Absent, Host, HostID, Presence
+from dragonfly_task_operator.engine.rounds import Pairs, Rounds, backoff, these
 from dragonfly_task_operator.errors import PeerError
 
 RETRIES = 2
@@ -18,12 +20,17 @@ RETRIES = 2
 async def search(rounds: Rounds) -> None:
     """Ask every peer for every task; results are in the ledger."""
 
-    async def look(host: Host, task: TaskID) -> Outcome:
-        try:
-            presence = await rounds.peers.stat(host, task)
-        except PeerError as error:
-            return Failed.by(error, had_copy=False, at=rounds.clock.now())
-        return presence if isinstance(presence, Absent) else Holds(presence)
+    async def look(host: Host, tasks: Sequence[TaskID], note: Note) -> None:
+        def tell(task: TaskID, answer: Presence | PeerError) -> None:
+            match answer:
+                case Absent():
+                    note(task, answer)
+                case PeerError():
+                    note(task, Failed.by(answer, had_copy=False, at=rounds.clock.now()))
+                case _:
+                    note(task, Holds(answer))
+
+        await rounds.peers.stat(host, tasks, tell)
 
     await rounds.ask_everyone(look)
     for round_ in range(RETRIES):
@@ -33,12 +40,12 @@ async def search(rounds: Rounds) -> None:
         await rounds.hold(partial(retryable, rounds), look)
     again = await rounds.confirm_departed()
     if again:
-        await rounds.hold(again.copy, look)
+        await rounds.hold(these(again), look)
 
 
 def retryable(rounds: Rounds) -> Pairs:
     """The pairs that failed in a way that may pass."""
-    due: Pairs = {}
+    due: dict[HostID, list[TaskID]] = {}
     for task, host, outcome in rounds.ledger:
         if isinstance(outcome, Failed) and outcome.retryable:
             due.setdefault(host.id, []).append(task.id)

@@ -16,6 +16,8 @@ from dragonfly_task_operator.dragonfly.discovery import resolve, scheduler_addre
 from dragonfly_task_operator.dragonfly.memory import HostMemory
 from dragonfly_task_operator.dragonfly.peers import GrpcPeers
 from dragonfly_task_operator.dragonfly.schedulers import GrpcSchedulers
+from dragonfly_task_operator.dragonfly.wire import GrpcWire
+from dragonfly_task_operator.engine.clearing import look
 from dragonfly_task_operator.engine.model import ABSENT, Host, HostType
 from dragonfly_task_operator.errors import OwnKind, OwnTrouble, PeerError, PeerReason
 from dragonfly_task_operator.settings import ClusterSettings
@@ -53,7 +55,7 @@ async def pool() -> AsyncIterator[ChannelPool]:
 
 
 def asking(pool: ChannelPool) -> GrpcPeers:
-    return GrpcPeers(pool, memory=HostMemory(SteppingClock()), tls={}, timeout=5, in_flight=9)
+    return GrpcPeers(GrpcWire(pool), memory=HostMemory(SteppingClock()), tls={}, timeout=5, in_flight=9)
 
 
 def host_of(world: SimulatedCluster) -> Host:
@@ -68,10 +70,10 @@ async def test_peer_that_could_not_be_asked_for_want_of_files_is_asked_later(
     with no_files_left():
         for _ in range(2):  # the second one meets gRPC's memory of the first, if it has any
             with pytest.raises(OwnTrouble, match="the operator has run out of files") as held_up:
-                await peers.stat(host, TASK)
+                await look(peers, host, TASK)
             assert held_up.value.kind is OwnKind.FILES
 
-    assert await peers.stat(host, TASK) is ABSENT
+    assert await look(peers, host, TASK) is ABSENT
 
 
 async def test_peer_that_speaks_of_its_own_files_is_the_peers_trouble(
@@ -81,7 +83,7 @@ async def test_peer_that_speaks_of_its_own_files_is_the_peers_trouble(
     world.peer("n0").fails("stat", code=grpc.StatusCode.UNAVAILABLE, details=words)
 
     with pytest.raises(PeerError) as failed:
-        await asking(pool).stat(host_of(world), TASK)
+        await look(asking(pool), host_of(world), TASK)
 
     assert failed.value.reason is PeerReason.UNREACHABLE
 
@@ -120,4 +122,4 @@ async def test_pool_that_was_closed_under_a_request_is_no_peers_trouble(
     with await pool.connection(endpoint) as connection:
         await connection.channel.close()
         with pytest.raises(OwnTrouble, match="stopping"):
-            await asking(pool).stat(host_of(world), TASK)
+            await look(asking(pool), host_of(world), TASK)

@@ -11,6 +11,8 @@ from dragonfly_task_operator.dragonfly.channels import ChannelPool
 from dragonfly_task_operator.dragonfly.memory import HostMemory
 from dragonfly_task_operator.dragonfly.pacing import DEFAULT_REQUESTS_PER_SECOND, MAX_BURST, Pace, Paces
 from dragonfly_task_operator.dragonfly.peers import GrpcPeers
+from dragonfly_task_operator.dragonfly.wire import GrpcWire
+from dragonfly_task_operator.engine.clearing import look
 from dragonfly_task_operator.engine.model import Host, HostType
 from dragonfly_task_operator.errors import PeerError
 from dragonfly_task_operator.settings import Settings
@@ -59,11 +61,13 @@ async def test_a_burst_goes_at_once(rate: int, burst: int) -> None:
 @pytest.mark.looptime
 async def test_peer_whose_connections_break_is_asked_no_faster() -> None:
     pool = ChannelPool()
-    peers = GrpcPeers(pool, memory=HostMemory(SteppingClock()), tls={}, timeout=1, in_flight=99, requests_per_second=4)
+    peers = GrpcPeers(
+        GrpcWire(pool), memory=HostMemory(SteppingClock()), tls={}, timeout=1, in_flight=99, requests_per_second=4
+    )
     nobody = Host("127.0.0.9-n0", "n0", "127.0.0.9", 1, HostType.NORMAL, 1, "default")
     for _ in range(9):
         with pytest.raises(PeerError):
-            await peers.stat(nobody, "a1" * 32)
+            await look(peers, nobody, "a1" * 32)
     passed = asyncio.get_running_loop().time()
     await pool.aclose()
 

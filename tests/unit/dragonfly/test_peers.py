@@ -16,6 +16,8 @@ from dragonfly_task_operator.dragonfly.announced import trouble_of_address
 from dragonfly_task_operator.dragonfly.channels import ChannelPool
 from dragonfly_task_operator.dragonfly.memory import HostMemory
 from dragonfly_task_operator.dragonfly.peers import STAT, GrpcPeers
+from dragonfly_task_operator.dragonfly.wire import GrpcWire
+from dragonfly_task_operator.engine.clearing import look
 from dragonfly_task_operator.engine.model import ABSENT, Cached, Downloading, FailedStart, Host, HostType
 from dragonfly_task_operator.errors import PeerError, PeerReason
 from dragonfly_task_operator.protos_gen.dfdaemon_pb2 import StatLocalTaskResponse
@@ -33,7 +35,7 @@ IMPATIENT = 0.2
 async def peers(timeout: float = PATIENT) -> AsyncIterator[GrpcPeers]:
     pool = ChannelPool()
     try:
-        yield GrpcPeers(pool, memory=HostMemory(SteppingClock()), tls={}, timeout=timeout, in_flight=64)
+        yield GrpcPeers(GrpcWire(pool), memory=HostMemory(SteppingClock()), tls={}, timeout=timeout, in_flight=64)
     finally:
         await pool.aclose()
 
@@ -60,7 +62,7 @@ def host_of(peer: Peer) -> Host:
 async def failure_of(call: str, asked: Host, *, timeout: float = PATIENT) -> PeerError:
     async with peers(timeout) as asking:
         with pytest.raises(PeerError) as failed:
-            await getattr(asking, call)(asked, TASK)
+            await (look(asking, asked, TASK) if call == "stat" else asking.delete(asked, TASK))
     return failed.value
 
 
@@ -69,7 +71,7 @@ async def failure_of(call: str, asked: Host, *, timeout: float = PATIENT) -> Pee
 
 async def test_not_found_is_absent(peer: Peer) -> None:
     async with peers() as asking:
-        assert await asking.stat(host_of(peer), TASK) is ABSENT
+        assert await look(asking, host_of(peer), TASK) is ABSENT
 
 
 @pytest.mark.parametrize(
@@ -85,14 +87,14 @@ async def test_times_of_an_answer_tell_what_kind_of_copy_it_is(peer: Peer, state
     peer.caches(TASK, state=state)
 
     async with peers() as asking:
-        assert type(await asking.stat(host_of(peer), TASK)) is kind
+        assert type(await look(asking, host_of(peer), TASK)) is kind
 
 
 async def test_lengths_of_a_copy_are_read(peer: Peer) -> None:
     peer.caches(TASK, content_length=100, piece_length=10)
 
     async with peers() as asking:
-        copy = await asking.stat(host_of(peer), TASK)
+        copy = await look(asking, host_of(peer), TASK)
 
     assert isinstance(copy, Cached)
     assert (copy.content_length, copy.piece_length) == (100, 10)
@@ -226,14 +228,14 @@ async def test_time_that_no_calendar_has_is_none_and_the_rest_counts(seconds: in
     answer = StatLocalTaskResponse(task_id=TASK, content_length=7, created_at=absurd, finished_at=absurd)
 
     async with answering(answer.SerializeToString()) as asked, peers() as asking:
-        assert await asking.stat(asked, TASK) == Cached(content_length=7)
+        assert await look(asking, asked, TASK) == Cached(content_length=7)
 
 
 async def test_times_are_read_to_the_second() -> None:
     answer = StatLocalTaskResponse(task_id=TASK, updated_at=Timestamp(seconds=1_800_000_000, nanos=999_999_999))
 
     async with answering(answer.SerializeToString()) as asked, peers() as asking:
-        assert await asking.stat(asked, TASK) == Downloading(updated_at=datetime(2027, 1, 15, 8, tzinfo=UTC))
+        assert await look(asking, asked, TASK) == Downloading(updated_at=datetime(2027, 1, 15, 8, tzinfo=UTC))
 
 
 @asynccontextmanager
@@ -262,16 +264,16 @@ async def test_peer_that_comes_back_is_reached_at_once(peer: Peer) -> None:
     async with peers() as asking:
         await peer.goes_down()
         with pytest.raises(PeerError):
-            await asking.stat(host_of(peer), TASK)
+            await look(asking, host_of(peer), TASK)
         await peer.comes_back()
 
-        assert await asking.stat(host_of(peer), TASK) is ABSENT
+        assert await look(asking, host_of(peer), TASK) is ABSENT
 
 
 async def test_all_requests_to_a_peer_share_one_connection(peer: Peer) -> None:
     async with peers() as asking:
         for number in range(10):
-            await asking.stat(host_of(peer), f"{number:064x}")
+            await look(asking, host_of(peer), f"{number:064x}")
 
     assert (peer.calls["stat"], len(peer.clients)) == (10, 1)
 

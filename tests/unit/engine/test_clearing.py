@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from dragonfly_task_operator.api.specs import UnfinishedDownloads
@@ -9,8 +10,10 @@ from dragonfly_task_operator.engine.clearing import clear
 from dragonfly_task_operator.engine.identity import TaskID
 from dragonfly_task_operator.engine.ledger import Cleared, Failed, Outcome
 from dragonfly_task_operator.engine.model import ABSENT, Cached, Downloading, FailedStart, Host, HostType, Presence
+from dragonfly_task_operator.engine.ports import Peers, Tell
 from dragonfly_task_operator.errors import PeerError, PeerReason
 
+TASK = "a1" * 32
 HOST = Host("10.0.0.7-n7", "n7", "10.0.0.7", 4000, HostType.NORMAL, 1, "default")
 INTERNAL = PeerError(PeerReason.INTERNAL, "the scheduler is down", retryable=True)
 UNREACHABLE = PeerError(PeerReason.UNREACHABLE, "connection refused", retryable=True)
@@ -29,11 +32,9 @@ class ScriptedPeer:
         self._deletion = deletion
         self.deletions = 0
 
-    async def stat(self, host: Host, task: TaskID) -> Presence:
-        answer = self._stats.pop(0)
-        if isinstance(answer, PeerError):
-            raise answer
-        return answer
+    async def stat(self, host: Host, tasks: Sequence[TaskID], tell: Tell) -> None:
+        for task in tasks:
+            tell(task, self._stats.pop(0))
 
     async def delete(self, host: Host, task: TaskID) -> None:
         self.deletions += 1
@@ -42,7 +43,16 @@ class ScriptedPeer:
 
 
 async def cleared(peer: ScriptedPeer, policy: UnfinishedDownloads = UnfinishedDownloads.WAIT) -> Outcome:
-    return await clear(HOST, "a1" * 32, peers=peer, clock=Clock(), unfinished_downloads=policy)
+    (outcome,) = (await all_cleared(peer, TASK, policy=policy)).values()
+    return outcome
+
+
+async def all_cleared(
+    peer: Peers, *tasks: TaskID, policy: UnfinishedDownloads = UnfinishedDownloads.WAIT
+) -> dict[TaskID, Outcome]:
+    outcomes: dict[TaskID, Outcome] = {}
+    await clear(HOST, tasks, outcomes.__setitem__, peers=peer, clock=Clock(), unfinished_downloads=policy)
+    return outcomes
 
 
 async def test_peer_that_does_not_have_it_is_not_asked_to_delete() -> None:

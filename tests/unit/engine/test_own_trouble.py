@@ -27,9 +27,9 @@ class ShortWorld(World):
         self._open_a_file("hosts")
         return await super().hosts()
 
-    async def stat(self, host: Host, task: TaskID) -> Presence:
+    async def look(self, host: Host, task: TaskID) -> Presence:
         self._open_a_file("stat")
-        return await super().stat(host, task)
+        return await super().look(host, task)
 
     async def delete(self, host: Host, task: TaskID) -> None:
         self._open_a_file("delete")

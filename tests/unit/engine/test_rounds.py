@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dragonfly_task_operator.api.conditions import Reason
-from dragonfly_task_operator.engine.fanout import TASKS_AT_ONCE
+from dragonfly_task_operator.engine.clearing import Note
 from dragonfly_task_operator.engine.identity import TaskID
-from dragonfly_task_operator.engine.ledger import Failed, Outcome
 from dragonfly_task_operator.engine.model import ABSENT, Host
 from dragonfly_task_operator.engine.rounds import backoff
-from dragonfly_task_operator.engine.searching import RETRIES
-from dragonfly_task_operator.errors import NoSchedulerReachable, PeerError, PeerReason
+from dragonfly_task_operator.errors import NoSchedulerReachable
 from tests.unit.world import OTHER_TASK, TASK, World, end_of, now
 
 DOWN = NoSchedulerReachable('no scheduler of cluster "default" answered (10.0.0.7:8002: connection refused)')
@@ -59,40 +58,6 @@ async def test_empty_listing_is_no_proof_and_is_tried_again() -> None:
     _, verdict = await end_of(world.search())
 
     assert (verdict.reason, world.listed_at) == (Reason.FOUND, [0, 0.5, 1.5])
-
-
-TASKS = [f"{number:064x}" for number in range(100)]
-
-
-@pytest.mark.looptime
-async def test_peer_that_answers_nothing_is_not_waited_for_once_for_each_of_many_tasks() -> None:
-    world = World(latency=5)
-    peer = world.peer("n1").fails("stat", PeerReason.TIMEOUT, "timed out")
-
-    status, _ = await end_of(world.search(*TASKS))
-
-    assert len(peer.asked) == TASKS_AT_ONCE * (1 + RETRIES)
-    assert status.peers is not None
-    assert (status.peers.unreachable, status.failure_summary and status.failure_summary[0].count) == (1, 100)
-
-
-@pytest.mark.looptime
-async def test_peer_that_answers_is_asked_about_every_task_whatever_it_did_not_answer() -> None:
-    world = World(latency=1)
-    peer = world.peer("n1").fails("stat", PeerReason.TIMEOUT, "timed out", times=TASKS_AT_ONCE, skip=1)
-    rounds = world.rounds(*TASKS)
-    await rounds.learn_hosts()
-
-    async def look(host: Host, task: TaskID) -> Outcome:
-        try:
-            await world.stat(host, task)
-        except PeerError as error:
-            return Failed.by(error, had_copy=False, at=rounds.clock.now())
-        return ABSENT
-
-    await rounds.hold(rounds.all_pairs, look)
-
-    assert len(peer.asked) == 100
 
 
 @pytest.mark.looptime
@@ -192,16 +157,6 @@ async def test_no_more_peers_are_asked_at_once_than_parallelism_says() -> None:
 
 
 @pytest.mark.looptime
-async def test_one_peer_is_not_flooded_with_the_tasks_of_an_object() -> None:
-    world = World(latency=1)
-    world.peer("n1")
-
-    await end_of(world.search(*(f"{number:064x}" for number in range(40))))
-
-    assert (world.most_in_flight_to_one, now()) == (4, 10)
-
-
-@pytest.mark.looptime
 async def test_objects_wait_in_line_when_the_crowd_is_full() -> None:
     world = World()
     world.peer("n1")
@@ -209,9 +164,9 @@ async def test_objects_wait_in_line_when_the_crowd_is_full() -> None:
     rounds.crowd = asyncio.Semaphore(1)
     await rounds.learn_hosts()
 
-    async def ask(host: Host, task: TaskID) -> Outcome:
+    async def ask(host: Host, tasks: Sequence[TaskID], note: Note) -> None:
         await asyncio.sleep(1)
-        return ABSENT
+        note(TASK, ABSENT)
 
     await asyncio.gather(*(rounds.hold(rounds.all_pairs, ask) for _ in range(3)))
 

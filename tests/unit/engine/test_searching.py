@@ -144,7 +144,7 @@ async def test_task_that_no_scheduler_knows_is_searched_all_the_same() -> None:
 
 async def test_error_that_nobody_expects_comes_out_as_itself() -> None:
     class Broken(World):
-        async def stat(self, host: Host, task: TaskID) -> Presence:
+        async def look(self, host: Host, task: TaskID) -> Presence:
             raise ZeroDivisionError
 
     world = Broken()

@@ -1,0 +1,93 @@
+"""How requests get to one peer, and what it answers back. What an answer means is the business of `peers.py`."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, TypeAlias
+
+from dragonfly_task_operator.dragonfly.channels import ChannelPool, Connection, Endpoint
+from dragonfly_task_operator.dragonfly.rpc import RpcError, exchange
+from dragonfly_task_operator.engine.fanout import TASKS_AT_ONCE, fan_out
+from dragonfly_task_operator.engine.identity import TaskID
+
+Request: TypeAlias = tuple[TaskID, bytes]
+"""What it is about, and the message, serialised."""
+
+Answered: TypeAlias = Callable[[TaskID, bytes | RpcError], bool]
+"""Told of each request that was sent, once: the message that came back, or what came instead.
+
+Gives whether to send more. Where it does not, what is under way is still waited for, and may change that.
+"""
+
+Ready: TypeAlias = Callable[[], Awaitable[None]]
+"""Returns when one more request may be sent. Mostly at once, without giving way to others."""
+
+
+class Wire(Protocol):
+    """Sends requests to peers. Knows of connections, files and bytes; not of tasks, of who is listed, or of pace."""
+
+    async def ask(
+        self,
+        endpoint: Endpoint,
+        method: str,
+        requests: Sequence[Request],
+        *,
+        timeout: float,
+        ready: Ready,
+        answered: Answered,
+    ) -> None:
+        """Send requests to one peer, `TASKS_AT_ONCE` of them under way at most.
+
+        Args:
+            endpoint: where to.
+            method: the full name, as in `/dfdaemon.v2.DfdaemonUpload/StatLocalTask`.
+            requests: those not sent in the end, because `answered` did not want it, are told to nobody.
+            timeout: seconds for each, from when it is sent; the first has to connect in them as well.
+            ready: to be awaited last thing before each is sent.
+            answered: told what became of each, as soon as that is known.
+
+        Raises:
+            OwnTrouble: this process could not ask. What was not told is not known.
+        """
+        ...
+
+
+class GrpcWire:
+    """`Wire` over grpcio's channels. A connection that breaks on the way is replaced for what is left."""
+
+    def __init__(self, pool: ChannelPool) -> None:
+        self._pool = pool
+
+    async def ask(
+        self,
+        endpoint: Endpoint,
+        method: str,
+        requests: Sequence[Request],
+        *,
+        timeout: float,
+        ready: Ready,
+        answered: Answered,
+    ) -> None:
+        """See `Wire`. Besides, an RpcError says that TLS is the trouble where it is."""
+        left = deque(requests)
+        is_wanted = True
+
+        async def send_on(connection: Connection) -> None:
+            nonlocal is_wanted
+            while left and is_wanted and not connection.broken:
+                task, request = left.popleft()
+                await ready()
+                if connection.broken:
+                    left.appendleft((task, request))
+                    return
+                try:
+                    answer: bytes | RpcError = await exchange(connection, method, request, timeout=timeout)
+                except RpcError as error:
+                    answer = error
+                is_wanted = answered(task, answer)
+
+        while left and is_wanted:
+            with await self._pool.connection(endpoint) as connection:
+                at_once = min(TASKS_AT_ONCE, len(left))
+                await fan_out([connection] * at_once, send_on, at_once=at_once)
