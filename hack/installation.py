@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dragonfly_task_operator.api.base import API_VERSION
-from dragonfly_task_operator.api.kinds import KINDS
+from dragonfly_task_operator.api.kinds import RESOURCES
 from hack.controlplane.processes import end, spawn
 from hack.controlplane.server import ControlPlane
 from hack.kubectl import Kubectl
@@ -28,8 +28,8 @@ def install(kubectl: Kubectl) -> None:
     """Apply `deploy/` and wait until its kinds are served. Raises KubectlError."""
     kubectl.must("apply", "-k", ROOT / "deploy")
     kubectl.must("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
-    for kind in KINDS:  # their storage is set up only now; meanwhile kubectl is told to try again, and does
-        kubectl.must("get", "--raw", f"/apis/{API_VERSION}/{kind.plural}")
+    for each in RESOURCES:  # their storage is set up only now; meanwhile kubectl is told to try again, and does
+        kubectl.must("get", "--raw", f"/apis/{API_VERSION}/{each.plural}")
 
 
 def start_operator(

@@ -1,4 +1,4 @@
-"""`python -m hack.write_crds FOLDER`: write each kind's CRD into a file of its own."""
+"""`python -m hack.write_crds FOLDER`: write each CRD into a file of its own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from dragonfly_task_operator.api.crds import to_yaml
-from dragonfly_task_operator.api.kinds import KINDS
+from dragonfly_task_operator.api.kinds import RESOURCES
 
-for kind in KINDS:
-    (Path(sys.argv[1]) / f"{kind.plural}.yaml").write_text(to_yaml(kind), encoding="utf-8")
+for each in RESOURCES:
+    (Path(sys.argv[1]) / f"{each.plural}.yaml").write_text(to_yaml(each), encoding="utf-8")

@@ -94,9 +94,9 @@ async def ending_soon(work: Coroutine[Any, Any, None]) -> None:
 def crds() -> None:
     """Print the CustomResourceDefinitions."""
     from dragonfly_task_operator.api.crds import to_yaml  # noqa: PLC0415
-    from dragonfly_task_operator.api.kinds import KINDS  # noqa: PLC0415
+    from dragonfly_task_operator.api.kinds import RESOURCES  # noqa: PLC0415
 
-    click.echo("---\n".join(to_yaml(kind) for kind in KINDS), nl=False)
+    click.echo("---\n".join(to_yaml(resource) for resource in RESOURCES), nl=False)
 
 
 @main.command("task-id")

@@ -15,7 +15,7 @@ from dragonfly_task_operator.dragonfly.task_ids import url_candidates
 from dragonfly_task_operator.engine.ledger import Cleared, Failed, Holds, Ledger, Outcome
 from dragonfly_task_operator.engine.model import ABSENT, Cached, Host, HostType, Image, ImagePart, Plan
 from dragonfly_task_operator.engine.ports import Troubled
-from dragonfly_task_operator.engine.report import MAX_STATUS_BYTES, results
+from dragonfly_task_operator.engine.report import MAX_STATUS_BYTES, results, shrink
 from dragonfly_task_operator.engine.summary import summarise
 from dragonfly_task_operator.engine.verdict import judge
 from dragonfly_task_operator.errors import PeerReason
@@ -213,7 +213,7 @@ async def test_status_of_100_blobs_on_1000_peers_stays_within_the_limit() -> Non
     broken = Failed(PeerReason.INTERNAL, "x" * 2000, retryable=False, had_copy=True, at=NOW)
     ledger = answered(planned, 1000, lambda n, task: broken if n % 2 else Holds(Cached()))
 
-    status = results(ledger, summarise(ledger), deleting=False)
+    status = shrink(results(ledger, summarise(ledger), deleting=False), MAX_STATUS_BYTES)
 
     assert len(json.dumps(status.to_json())) < MAX_STATUS_BYTES
     assert status.images
@@ -226,7 +226,7 @@ async def test_status_of_100_images_stays_within_the_limit() -> None:
     planned = await plan(*[target] * 100, blobs=range(100))
     ledger = answered(planned, 10, lambda n, task: Holds(Cached()))
 
-    status = results(ledger, summarise(ledger), deleting=False)
+    status = shrink(results(ledger, summarise(ledger), deleting=False), MAX_STATUS_BYTES)
 
     assert len(json.dumps(status.to_json())) < MAX_STATUS_BYTES
     assert status.omitted is not None

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from dragonfly_task_operator.api.base import GROUP, VERSION
-from dragonfly_task_operator.api.kinds import CATEGORY, Kind
+from dragonfly_task_operator.api.kinds import CATEGORY, Document, Kind
 from dragonfly_task_operator.api.status import Status
 
 _DROPPED = {"title", "additionalProperties", "exclusiveMinimum", "exclusiveMaximum"}
@@ -59,24 +59,22 @@ def structural(schema: dict[str, Any], definitions: dict[str, Any] | None = None
     return result
 
 
-def crd(kind: Kind) -> dict[str, Any]:
-    """Make the CustomResourceDefinition of a kind."""
-    status = structural(Status.model_json_schema(by_alias=True))
-    status["default"] = UNTOUCHED_STATUS
-    del status["properties"]["conditions"]["default"]
+def crd(resource: Kind | Document) -> dict[str, Any]:
+    """Make the CustomResourceDefinition of a resource."""
+    description, content, more = _of_kind(resource) if isinstance(resource, Kind) else _of_document(resource)
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{kind.plural}.{GROUP}"},
+        "metadata": {"name": f"{resource.plural}.{GROUP}"},
         "spec": {
             "group": GROUP,
             "scope": "Namespaced",
             "names": {
-                "kind": kind.name,
-                "listKind": f"{kind.name}List",
-                "plural": kind.plural,
-                "singular": kind.singular,
-                "shortNames": [kind.short_name],
+                "kind": resource.name,
+                "listKind": f"{resource.name}List",
+                "plural": resource.plural,
+                "singular": resource.singular,
+                "shortNames": [resource.short_name],
                 "categories": [CATEGORY],
             },
             "versions": [
@@ -84,8 +82,7 @@ def crd(kind: Kind) -> dict[str, Any]:
                     "name": VERSION,
                     "served": True,
                     "storage": True,
-                    "subresources": {"status": {}},
-                    "selectableFields": [{"jsonPath": ".status.reason"}],
+                    **more,
                     "additionalPrinterColumns": [
                         {
                             "name": column.name,
@@ -93,19 +90,18 @@ def crd(kind: Kind) -> dict[str, Any]:
                             "jsonPath": column.json_path,
                             **({"priority": 1} if column.wide else {}),
                         }
-                        for column in kind.columns
+                        for column in resource.columns
                     ],
                     "schema": {
                         "openAPIV3Schema": {
-                            "description": " ".join((kind.spec.__doc__ or "").split()),
+                            "description": " ".join(description.split()),
                             "type": "object",
-                            "required": ["spec"],
+                            "required": [next(iter(content))],
                             "properties": {
                                 "apiVersion": {"type": "string"},
                                 "kind": {"type": "string"},
                                 "metadata": {"type": "object"},
-                                "spec": structural(kind.spec.model_json_schema(by_alias=True)),
-                                "status": status,
+                                **content,
                             },
                         }
                     },
@@ -113,6 +109,24 @@ def crd(kind: Kind) -> dict[str, Any]:
             ],
         },
     }
+
+
+_Parts = tuple[str, dict[str, Any], dict[str, Any]]
+"""What a resource is, the schemas of its fields, the first of which is required, and what its version has besides."""
+
+
+def _of_kind(kind: Kind) -> _Parts:
+    status = structural(Status.model_json_schema(by_alias=True))
+    status["default"] = UNTOUCHED_STATUS
+    del status["properties"]["conditions"]["default"]
+    spec = structural(kind.spec.model_json_schema(by_alias=True))
+    more = {"subresources": {"status": {}}, "selectableFields": [{"jsonPath": ".status.reason"}]}
+    return kind.spec.__doc__ or "", {"spec": spec, "status": status}, more
+
+
+def _of_document(document: Document) -> _Parts:
+    schema = structural(document.content.model_json_schema(by_alias=True))
+    return document.content.__doc__ or "", {document.field: schema}, {}
 
 
 class _Dumper(yaml.SafeDumper):
@@ -124,6 +138,6 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-def to_yaml(kind: Kind) -> str:
-    """Write the CustomResourceDefinition of a kind."""
-    return yaml.dump(crd(kind), Dumper=_Dumper, sort_keys=False, width=110)
+def to_yaml(resource: Kind | Document) -> str:
+    """Write the CustomResourceDefinition of a resource."""
+    return yaml.dump(crd(resource), Dumper=_Dumper, sort_keys=False, width=110)

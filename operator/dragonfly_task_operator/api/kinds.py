@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dragonfly_task_operator.api.base import Model
+from dragonfly_task_operator.api.page import Page
 from dragonfly_task_operator.api.specs import Spec, TaskDeletionSpec, TaskSearchSpec
 
 CATEGORY = "dragonfly-tasks"
@@ -20,20 +22,34 @@ class Column:
     wide: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
     """A custom resource of this API."""
 
     name: str
     plural: str
     short_name: str
-    spec: type[Spec]
     columns: Sequence[Column]
 
     @property
     def singular(self) -> str:
         """The lower-case name that kubectl accepts."""
         return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind(Resource):
+    """A resource that asks for something: it has a spec, and a status that tells what came of it."""
+
+    spec: type[Spec]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document(Resource):
+    """A resource that only says something, in a field of its own. Nothing reconciles it."""
+
+    field: str
+    content: type[Model]
 
 
 def _of_succeeded(name: str, field: str, *, wide: bool = False) -> Column:
@@ -77,4 +93,23 @@ TASK_DELETION = Kind(
     ),
 )
 
+TASK_REPORT = Document(
+    name="TaskReport",
+    plural="taskreports",
+    short_name="treport",
+    field="report",
+    content=Page,
+    columns=(
+        Column("Of", ".report.of.name"),
+        Column("Page", ".report.page", "integer"),
+        Column("Peers", ".report.rows", "integer"),
+        Column("Age", ".metadata.creationTimestamp", "date"),
+        Column("Complete", ".report.complete", "boolean", wide=True),
+    ),
+)
+
 KINDS = (TASK_SEARCH, TASK_DELETION)
+"""Those that the operator watches, and works for."""
+
+RESOURCES = (*KINDS, TASK_REPORT)
+"""All that have a CRD."""

@@ -109,6 +109,11 @@ class Record:
         return {task: count for task, count in counts.items() if task and count}
 
     @property
+    def reports(self) -> tuple[str, ...]:
+        """The names of the TaskReports that the last run which has ended left."""
+        return tuple(word for word in map(_word, _items(self.raw.get("reports"))) if word)
+
+    @property
     def conditions(self) -> tuple[Mapping[str, Any], ...]:
         """The conditions, those of types that this operator does not know among them."""
         return tuple(each for each in _items(self.raw.get("conditions")) if isinstance(each, Mapping))

@@ -94,7 +94,7 @@ class TaskStatus(Model):
     result: Result | None = None
     peers: Annotated[PeerCounts, Field(default_factory=PeerCounts)]
     cached_by: list[CachedBy] | None = None
-    """TaskSearch and dry runs: the first 100 entries over all tasks."""
+    """TaskSearch and dry runs: the first 20 entries over all tasks."""
 
 
 class ImageStatus(Model):
@@ -140,7 +140,7 @@ class Failure(Model):
     reason: str
     """Unreachable, Timeout, TLS, PermissionDenied, Unimplemented, Overloaded, Downloading, Internal or StillCached."""
     description: str
-    """The peer's own error, or the transport's, cut at 1,024 characters."""
+    """The peer's own error, or the transport's, cut at 512 characters."""
     attempts: int
     last_attempt_time: datetime
 
@@ -154,12 +154,14 @@ class FailureSummary(Model):
 
 
 class Omitted(Model):
-    """What the lists of this status left out."""
+    """How many entries were left out. It is all in TaskReports, but for what is counted in peers."""
 
     images: Int64 = 0
     tasks: Int64 = 0
     cached_by: Int64 = 0
     failures: Int64 = 0
+    peers: Int64 = 0
+    """Peers with something to tell that the TaskReports have no row for, either."""
 
 
 class HistoryEntry(Model):
@@ -203,12 +205,15 @@ class Status(Model):
     images: list[ImageStatus] | None = None
     """One per image target."""
     tasks: list[TaskStatus] | None = None
-    """One per task id that a target resolved to: the first 200, those cached anywhere first."""
+    """One per task id that a target resolved to: the first 50, those cached anywhere first."""
     failures: list[Failure] | None = None
-    """The first 100."""
+    """The first 20."""
     failure_summary: list[FailureSummary] | None = None
     """Every failure counted, by reason."""
     omitted: Omitted | None = None
     """What the lists above left out."""
+    reports: list[str] | None = None
+    """The TaskReports that have a row for each peer, in order: there where the lists above left something out. Of the
+    last run that has ended."""
     history: list[HistoryEntry] | None = None
     """The last 10 runs that ended, the newest first."""

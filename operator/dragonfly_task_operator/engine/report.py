@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
+from dragonfly_task_operator.api.room import most_bytes
 from dragonfly_task_operator.api.status import (
     CachedBy,
     Failure,
@@ -23,15 +24,16 @@ from dragonfly_task_operator.engine.summary import Counts, ImageSummary, PeerFai
 from dragonfly_task_operator.engine.unlooked import name
 from dragonfly_task_operator.observability.redaction import cut, redact, redact_url
 
-MAX_STATUS_BYTES = 256 << 10
-RESERVED_BYTES = 64 << 10
-"""For what is added to a status after its lists: conditions that repeat a message, history, times."""
-MAX_TASKS = 200
-MAX_CACHED_BY = 100
-MAX_FAILURES = 100
+MAX_STATUS_BYTES = 64 << 10
+"""In whatever way it is written (`api.room.most_bytes`): the whole status, with conditions and history."""
+MAX_TASKS = 50
+MAX_CACHED_BY = 20
+MAX_FAILURES = 20
 MAX_PLATFORMS = 20
-MAX_DESCRIPTION = 1024
+MAX_DESCRIPTION = 512
 """Characters of a description, an example, a URL, or any word of a scheduler."""
+SHORTER_DESCRIPTIONS = (256, 128)
+"""Characters of a description where there is no room for longer ones: better all of the first failures, in short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class Carried:
 
 
 NOTHING_CARRIED = Carried()
+
+_Described = TypeVar("_Described", Failure, FailureSummary)
 
 
 def results(
@@ -75,7 +79,7 @@ def results(
         tasks.append(_task(task, ledger, result, deleting=deleting, cached_by=cached_by, carried=already))
     failures = [_failure(failure) for failure in summary.failures[:MAX_FAILURES]]
     holders = sum(len(task.holders) for task in summary.tasks)
-    return _fit(
+    return _omitting(
         Status(
             progress=f"{summary.settled}/{summary.pairs}" if summary.pairs else None,
             peers=peer_counts(summary.counts, deleting=deleting, carried=carried.peers),
@@ -234,7 +238,7 @@ def describe_failure(failed: Failed, host: Host) -> str:
 
 
 def _cut(word: str | None) -> str | None:
-    """Bound what schedulers say: nothing keeps them from saying a megabyte, and `_fit` ends only if each word does."""
+    """Bound what schedulers say: nothing keeps them from saying a megabyte, and `shrink` counts on short words."""
     return None if word is None else cut(word, MAX_DESCRIPTION)
 
 
@@ -243,43 +247,60 @@ def _describe(description: str) -> str:
 
 
 def shrink(status: Status, limit: int) -> Status:
-    """Give results that take less room: at most so many bytes, or no lists at all."""
-    return _fit(status, status.omitted or Omitted(), limit)
+    """Give results that take less room: at most so many bytes, or no lists at all.
 
-
-def _fit(status: Status, omitted: Omitted, limit: int = MAX_STATUS_BYTES - RESERVED_BYTES) -> Status:
-    """Halve the largest list until the whole fits, and say what was left out."""
-    while True:
-        status = status.model_copy(update={"omitted": omitted if any(omitted.to_json().values()) else None})
-        body = status.to_json()
-        largest = max(("images", "tasks", "failures"), key=lambda name: _size(body.get(name)))
-        if _size(body) <= limit or largest not in body:
+    Descriptions are shortened first, then the largest list is halved until the whole fits; what is left out is counted.
+    """
+    for length in SHORTER_DESCRIPTIONS:
+        if _size(status) <= limit:
             return status
-        items = getattr(status, largest)
-        cached = _cached_entries(status)
-        left = items[: len(items) // 2]
-        if largest == "tasks" and len(items) == 1:
-            stripped = items[0].model_copy(update={"filtered_query_params": None, "cached_by": None})
-            left = [stripped] if stripped != items[0] else []
-        status = status.model_copy(update={largest: left or None})
-        omitted = omitted.model_copy(
-            update={
-                largest: getattr(omitted, largest) + len(items) - len(left),
-                "cached_by": omitted.cached_by + cached - _cached_entries(status),
-            }
-        )
+        status = _shorten(status, length)
+    while _size(status) > limit:
+        lists = {name: most_bytes([item.to_json() for item in getattr(status, name) or ()]) for name in _LISTS}
+        largest = max(lists, key=lists.__getitem__)
+        if not getattr(status, largest):
+            break
+        status = _halve(status, largest)
+    return status
+
+
+_LISTS = ("images", "tasks", "failures")
+
+
+def _shorten(status: Status, length: int) -> Status:
+    def cut_in(items: Sequence[_Described], field: str) -> list[_Described] | None:
+        return [item.model_copy(update={field: cut(getattr(item, field), length)}) for item in items] or None
+
+    return status.model_copy(
+        update={
+            "failures": cut_in(status.failures or (), "description"),
+            "failure_summary": cut_in(status.failure_summary or (), "example"),
+        }
+    )
+
+
+def _halve(status: Status, name: str) -> Status:
+    items = getattr(status, name)
+    left = items[: len(items) // 2]
+    if name == "tasks" and len(items) == 1:
+        stripped = items[0].model_copy(update={"filtered_query_params": None, "cached_by": None})
+        left = [stripped] if stripped != items[0] else []
+    fewer = status.model_copy(update={name: left or None})
+    omitted = status.omitted or Omitted()
+    gone = {
+        name: getattr(omitted, name) + len(items) - len(left),
+        "cached_by": omitted.cached_by + _cached_entries(status) - _cached_entries(fewer),
+    }
+    return _omitting(fewer, omitted.model_copy(update=gone))
+
+
+def _omitting(status: Status, omitted: Omitted) -> Status:
+    return status.model_copy(update={"omitted": omitted if any(omitted.to_json().values()) else None})
 
 
 def _cached_entries(status: Status) -> int:
     return sum(len(task.cached_by or ()) for task in status.tasks or ())
 
 
-def _size(body: object) -> int:
-    """Bytes of JSON, never fewer than any serialisation of the API server takes.
-
-    What is not ASCII is escaped, and so are three signs more, as Go does it: a proxy's HTML in an error grows sixfold.
-    """
-    if body is None:
-        return 0
-    text = json.dumps(body)
-    return len(text) + 5 * sum(text.count(sign) for sign in "<>&")
+def _size(status: Status) -> int:
+    return most_bytes(status.to_json())

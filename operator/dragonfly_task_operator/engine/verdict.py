@@ -14,7 +14,8 @@ from dragonfly_task_operator.engine.unlooked import kept_note, unknown_note
 from dragonfly_task_operator.errors import OwnTrouble, RunError
 from dragonfly_task_operator.observability.redaction import cut, redact
 
-MAX_MESSAGE = 2048
+MAX_MESSAGE = 1024
+"""Characters. Up to three conditions repeat a message, in a status of 64 KiB."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,14 @@ from typing import Any
 from dragonfly_task_operator.api.base import Model
 from dragonfly_task_operator.api.conditions import GOING, OWN_TYPES, Reason, conditions_for
 from dragonfly_task_operator.api.record import Record
+from dragonfly_task_operator.api.room import most_bytes
 from dragonfly_task_operator.api.specs import Spec, run_key
 from dragonfly_task_operator.api.status import Omitted, PeerCounts, Status
 from dragonfly_task_operator.engine.lifecycle import History, remember
+from dragonfly_task_operator.engine.report import MAX_STATUS_BYTES, shrink
 from dragonfly_task_operator.engine.subject import describe
-from dragonfly_task_operator.engine.verdict import Verdict
+from dragonfly_task_operator.engine.verdict import MAX_MESSAGE, Verdict
+from dragonfly_task_operator.observability.redaction import cut
 
 RawStatus = dict[str, Any]
 
@@ -35,11 +38,11 @@ def compose(
     history: History,
     now: datetime,
 ) -> RawStatus:
-    """Give the status of a run that is going, or has ended.
+    """Give the status of a run that is going, or has ended: of at most 64 KiB, as far as others leave room for that.
 
     Args:
         before: the status so far.
-        results: the part that `engine.report.results` makes.
+        results: the part that `engine.report.results` makes, cut here where there is no room for all of its lists.
         verdict: what to say.
         spec: what the run works on.
         generation: of the spec that was looked at last.
@@ -49,28 +52,43 @@ def compose(
     """
     now = now.replace(microsecond=0)
     ended = now if started is None else max(now, started.replace(microsecond=0))
-    status = results.model_copy(
-        update={
-            "observed_generation": generation,
-            "run_key": run_key(spec),
-            "run_id": spec.run_id,
-            "start_time": None if started is None else started.replace(microsecond=0),
-            # A clock that was set back must not have a run end before it began.
-            "completion_time": None if verdict.reason in GOING else ended,
-            "reason": verdict.reason,
-            "summary": describe(spec.targets),
-        }
-    ).to_json()
-    status["conditions"] = conditions_for(
-        verdict.reason, verdict.message, generation=generation, now=now, previous=before.conditions
+    is_going = verdict.reason in GOING
+    frame: dict[str, Any] = {
+        "observed_generation": generation,
+        "run_key": run_key(spec),
+        "run_id": spec.run_id,
+        "start_time": None if started is None else started.replace(microsecond=0),
+        # A clock that was set back must not have a run end before it began.
+        "completion_time": None if is_going else ended,
+        "reason": verdict.reason,
+        "summary": describe(spec.targets),
+        # The pages of the run before stay until those of this one are there.
+        "reports": (list(before.reports) or None) if is_going else results.reports,
+    }
+    conditions = conditions_for(
+        verdict.reason,
+        cut(verdict.message, MAX_MESSAGE),
+        generation=generation,
+        now=now,
+        previous=before.conditions,
     )
-    for name, model in (("peers", PeerCounts), ("omitted", Omitted)):
-        if name in status and before.run_key == run_key(spec):
-            status[name] |= _unknown(before.raw.get(name), model)
-    status = _unknown(before.raw, Status) | status
-    if verdict.reason not in GOING:
-        history = remember(Record(status | {"history": list(history)}), reason=verdict.reason, completed=ended)
-    return _with_history(before, status, history)
+
+    def with_results(results: Status) -> RawStatus:
+        status = results.model_copy(update=frame).to_json() | {"conditions": conditions}
+        for name, model in (("peers", PeerCounts), ("omitted", Omitted)):
+            if name in status and before.run_key == run_key(spec):
+                status[name] |= _unknown(before.raw.get(name), model)
+        status = _unknown(before.raw, Status) | status
+        past = history
+        if not is_going:
+            past = remember(Record(status | {"history": list(history)}), reason=verdict.reason, completed=ended)
+        return _with_history(before, status, past)
+
+    status = with_results(results)
+    too_large = most_bytes(status) - MAX_STATUS_BYTES
+    if too_large <= 0:
+        return status
+    return with_results(shrink(results, max(most_bytes(results.to_json()) - too_large, 0)))
 
 
 def suspend(

@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 
 from dragonfly_task_operator.api.base import API_VERSION, GROUP
-from dragonfly_task_operator.api.kinds import KINDS
+from dragonfly_task_operator.api.kinds import RESOURCES
 from dragonfly_task_operator.errors import StartError
 from dragonfly_task_operator.kube.connection import Line, Refused
 from dragonfly_task_operator.kube.looking_up import NO_ANSWER
@@ -30,7 +30,7 @@ _PAUSE_SECONDS = 1.0
 async def require_crds(line: Line, server: str) -> None:
     """Make sure that the kinds are served. Raises StartError, within 45 s at most."""
     kinds = await _served_in_time(line, server)
-    missing = [f"{kind.plural}.{GROUP}" for kind in KINDS if kind.name not in kinds]
+    missing = [f"{each.plural}.{GROUP}" for each in RESOURCES if each.name not in kinds]
     if missing:
         raise StartError(
             f"the CRDs of {API_VERSION} are missing ({', '.join(missing)}); install them:"

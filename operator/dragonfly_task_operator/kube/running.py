@@ -35,7 +35,7 @@ MAX_API_BACKOFF = 5.0
 MAX_RETRY_AFTER = 60.0
 """Seconds; the last: however long the API server asks to be left alone."""
 
-SMALLER = (64 << 10, 16 << 10, 0)
+SMALLER = (16 << 10, 4 << 10, 0)
 """Bytes of results to try, in turn, where the API server has no room for all of them: in the end, no lists."""
 
 MAX_TASKS_LOGGED = 10

@@ -13,13 +13,17 @@ from dragonfly_task_operator.api.status import Omitted, Result, Status, TaskStat
 from dragonfly_task_operator.engine.identity import Identity
 from dragonfly_task_operator.engine.ledger import Cleared, Failed, Holds, Ledger, Outcome
 from dragonfly_task_operator.engine.model import ABSENT, Cached, Downloading, Host, HostType, PlannedTask, TaskMetadata
-from dragonfly_task_operator.engine.report import MAX_STATUS_BYTES, RESERVED_BYTES, Carried, results
+from dragonfly_task_operator.engine.report import MAX_STATUS_BYTES, Carried, results, shrink
 from dragonfly_task_operator.engine.summary import summarise
 from dragonfly_task_operator.errors import PeerReason
 from tests.unit.world import EPOCH, TASK, host, planned
 
 LETTERS = pytest.mark.parametrize("letter", ["x", "é", "界", "🐉", "<", "\\", "\x01", "\u2028"], ids=ascii)
 """Of one to four bytes in UTF-8, and of six and twelve in JSON."""
+
+
+ROOM = MAX_STATUS_BYTES * 3 // 4
+"""Bytes for results: what a status has besides takes the rest (tests/unit/kube/test_composing.py)."""
 
 
 def failed(description: str = "refused", reason: PeerReason = PeerReason.UNREACHABLE) -> Failed:
@@ -39,7 +43,7 @@ def tasks(number: int, *, url: str | None = None) -> tuple[PlannedTask, ...]:
 
 
 def status_of(ledger: Ledger, *, deleting: bool = False, carried: Carried | None = None) -> Status:
-    return results(ledger, summarise(ledger), deleting=deleting, carried=carried or Carried())
+    return shrink(results(ledger, summarise(ledger), deleting=deleting, carried=carried or Carried()), ROOM)
 
 
 def spread(planned_tasks: tuple[PlannedTask, ...], hosts: list[Host], outcome: Outcome) -> Ledger:
@@ -71,7 +75,7 @@ def test_status_fits_whatever_ten_thousand_peers_say(letter: str) -> None:
 
     status = status_of(ledger, deleting=True)
 
-    assert bytes_of(status) <= MAX_STATUS_BYTES - RESERVED_BYTES
+    assert bytes_of(status) <= ROOM
     assert len(status.failures or ()) + left_out(status).failures == 10_000
     assert len(status.tasks or ()) + left_out(status).tasks == 100
 
@@ -95,7 +99,7 @@ def test_status_fits_whatever_schedulers_say(letter: str) -> None:
         updated_at=None,
     )
 
-    assert bytes_of(status_of(ledger)) <= MAX_STATUS_BYTES - RESERVED_BYTES
+    assert bytes_of(status_of(ledger)) <= ROOM
 
 
 @LETTERS
@@ -107,7 +111,7 @@ def test_status_fits_when_every_reason_has_a_long_example(letter: str) -> None:
 
     status = status_of(ledger)
 
-    assert bytes_of(status) <= MAX_STATUS_BYTES - RESERVED_BYTES
+    assert bytes_of(status) <= ROOM
     assert len(status.failure_summary or ()) == len(PeerReason)
 
 
@@ -119,37 +123,44 @@ def test_status_fits_with_ten_thousand_holders_of_long_names() -> None:
 
     status = status_of(spread(tasks(100), hosts, Holds(Cached())))
 
-    assert bytes_of(status) <= MAX_STATUS_BYTES - RESERVED_BYTES
+    assert bytes_of(status) <= ROOM
     assert sum(len(task.cached_by or ()) for task in status.tasks or ()) + left_out(status).cached_by == 10_000
+
+
+def test_descriptions_are_shortened_before_any_failure_is_left_out() -> None:
+    status = status_of(spread(tasks(1), peers(20), failed("🐉" * 5000)))
+
+    assert {len(each.description) for each in status.failures or ()} == {128}
+    assert (len(status.failures or ()), status.omitted) == (20, None)
 
 
 # Bounds and what they leave out
 
 
-def test_first_hundred_failures_are_listed_and_the_rest_counted() -> None:
+def test_first_twenty_failures_are_listed_and_the_rest_counted() -> None:
     status = status_of(spread(tasks(1), peers(131), failed()))
 
     assert status.failures is not None
-    assert (len(status.failures), status.failures[-1].hostname) == (100, "n00099")
-    assert left_out(status) == Omitted(failures=31)
+    assert (len(status.failures), status.failures[-1].hostname) == (20, "n00019")
+    assert left_out(status) == Omitted(failures=111)
     assert [(each.reason, each.count) for each in status.failure_summary or ()] == [("Unreachable", 131)]
 
 
-def test_first_hundred_holders_over_all_tasks_are_listed_and_the_rest_counted() -> None:
+def test_first_twenty_holders_over_all_tasks_are_listed_and_the_rest_counted() -> None:
     status = status_of(spread(tasks(2), peers(260), Holds(Cached())))
 
-    assert [len(task.cached_by or ()) for task in status.tasks or ()] == [100, 0]
-    assert left_out(status) == Omitted(cached_by=160)
+    assert [len(task.cached_by or ()) for task in status.tasks or ()] == [20, 0]
+    assert left_out(status) == Omitted(cached_by=240)
 
 
-def test_first_two_hundred_tasks_are_listed_and_the_rest_counted() -> None:
-    status = status_of(spread(tasks(250), peers(1), ABSENT))
+def test_first_fifty_tasks_are_listed_and_the_rest_counted() -> None:
+    status = status_of(spread(tasks(130), peers(1), ABSENT))
 
-    assert (len(status.tasks or ()), left_out(status)) == (200, Omitted(tasks=50))
+    assert (len(status.tasks or ()), left_out(status)) == (50, Omitted(tasks=80))
 
 
 def test_nothing_left_out_is_not_mentioned() -> None:
-    status = status_of(spread(tasks(1), peers(100), Holds(Cached())))
+    status = status_of(spread(tasks(1), peers(20), Holds(Cached())))
 
     assert (status.omitted, status.failures, status.failure_summary) == (None, None, None)
 
@@ -161,11 +172,11 @@ def test_deletion_lists_no_holders_and_omits_none() -> None:
     assert status.omitted is None
 
 
-def test_description_is_cut_at_1024_characters() -> None:
-    status = status_of(spread(tasks(1), peers(1), failed("x" * 1025)))
+def test_description_is_cut_at_512_characters() -> None:
+    status = status_of(spread(tasks(1), peers(1), failed("x" * 513)))
 
     assert status.failures is not None
-    assert status.failures[0].description == "x" * 1023 + "…"
+    assert status.failures[0].description == "x" * 511 + "…"
 
 
 def test_secrets_that_peers_repeat_are_redacted() -> None:

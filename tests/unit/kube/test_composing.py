@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,10 +9,10 @@ import pytest
 
 from dragonfly_task_operator.api.conditions import MAX_CONDITIONS, Reason
 from dragonfly_task_operator.api.record import NOTHING_KNOWN, Record
+from dragonfly_task_operator.api.room import most_bytes
 from dragonfly_task_operator.api.specs import TaskSearchSpec, run_key
-from dragonfly_task_operator.api.status import HistoryEntry, PeerCounts, Status
+from dragonfly_task_operator.api.status import Failure, FailureSummary, HistoryEntry, Omitted, PeerCounts, Status
 from dragonfly_task_operator.engine.lifecycle import MAX_HISTORY, History, Rest, decide
-from dragonfly_task_operator.engine.report import RESERVED_BYTES
 from dragonfly_task_operator.engine.verdict import MAX_MESSAGE, Verdict
 from dragonfly_task_operator.kube.composing import acknowledge, compose, give_up, withhold
 
@@ -30,10 +29,11 @@ def composed(
     message: str = "as it is",
     history: History = (),
     now: datetime = NOW,
+    results: Status = RESULTS,
 ) -> Record:
     status = compose(
         before,
-        RESULTS,
+        results,
         Verdict(reason, message),
         spec=SPEC,
         generation=3,
@@ -118,17 +118,67 @@ def test_history_keeps_ten_runs() -> None:
     assert [run["runKey"] for run in status.history] == [run_key(SPEC), *(str(i) for i in range(9))]
 
 
-def test_what_is_added_to_results_fits_in_what_was_reserved_for_it() -> None:
-    worst: dict[str, Any] = {"run_id": "<" * 128}
-    history = tuple(
-        HistoryEntry(run_key="f" * 16, reason="X" * 32, completion_time=NOW, peers=PeerCounts(), **worst).to_json()
-        for _ in range(MAX_HISTORY)
+WORST: dict[str, Any] = {"run_id": "<" * 128}
+FULL_HISTORY = tuple(
+    HistoryEntry(run_key="f" * 16, reason="X" * 32, completion_time=NOW, peers=PeerCounts(), **WORST).to_json()
+    for _ in range(MAX_HISTORY)
+)
+
+
+def failing(count: int, description: str) -> Status:
+    """Results with so many failures."""
+    failure = Failure(
+        task_id="a1" * 32,
+        host_id="10.0.0.1-n1",
+        hostname="n1",
+        ip="10.0.0.1",
+        host_type="normal",
+        scheduler_cluster_id=1,
+        reason="Internal",
+        description=description,
+        attempts=7,
+        last_attempt_time=SECOND,
+    )
+    return RESULTS.model_copy(
+        update={
+            "failures": [failure] * count,
+            "failure_summary": [FailureSummary(reason="Internal", count=count, example=description)],
+            "omitted": Omitted(failures=7),
+        }
     )
 
-    status = composed(Reason.PEERS_FAILED, message="<" * MAX_MESSAGE, history=history)
 
-    text = json.dumps(status.raw)
-    assert len(text) + 5 * text.count("<") <= RESERVED_BYTES
+@pytest.mark.parametrize("sign", ["x", "é", "🐉", "<"])
+def test_whole_status_takes_64_kib_whatever_stands_beside_the_results(sign: str) -> None:
+    results = failing(20, sign * 512)
+
+    status = composed(Reason.PEERS_FAILED, message=sign * 5000, history=FULL_HISTORY, results=results).raw
+
+    assert most_bytes(status) <= 64 << 10
+    assert len(status["conditions"][0]["message"]) == MAX_MESSAGE
+    assert len(status["history"]) == MAX_HISTORY
+    assert len(status.get("failures", ())) + status["omitted"]["failures"] == 27
+    assert status["failureSummary"][0]["count"] == 20
+
+
+def test_status_with_room_is_not_cut() -> None:
+    results = failing(20, "disk on fire" * 40)
+
+    status = composed(Reason.PEERS_FAILED, results=results).raw
+
+    assert (len(status["failures"]), status["omitted"]["failures"]) == (20, 7)
+    assert status["failures"][0]["description"] == "disk on fire" * 40
+
+
+def test_reports_of_the_run_before_are_named_until_this_one_has_ended() -> None:
+    before = Record({"reports": ["a-00", "a-01"]})
+
+    going = composed(Reason.RUNNING, before=before)
+
+    assert going.reports == ("a-00", "a-01")
+    assert composed(Reason.FOUND, before=going).reports == ()
+    own = RESULTS.model_copy(update={"reports": ["b-00"]})
+    assert composed(Reason.FOUND, before=going, results=own).reports == ("b-00",)
 
 
 def acknowledged(before: Record, *, generation: int) -> Record:
