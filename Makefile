@@ -7,7 +7,7 @@ LOCK = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-has
 	--no-emit-index-url --no-emit-find-links --no-config
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-faults test-faults-long test-real bench dragonfly-client lint types generate lock controlplane
+.PHONY: help venv demo test test-faults test-faults-long test-real bench bench-check dragonfly-client lint types generate lock controlplane
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -48,8 +48,11 @@ endif
 dragonfly-client: venv ## dfdaemon and dfget for test-real, built into the cache folder (half an hour, once)
 	$(BIN)/python -m hack.dragonfly_client
 
-bench: controlplane ## the operator beside a bare grpc.aio loop; ROWS=search,… or all, with 2 quiet cores
-	$(BIN)/python -m benchmarks $(if $(ROWS),--rows $(ROWS))
+bench: controlplane ## the operator beside bare loops of Go and grpc.aio; ROWS=search,… or all, REFERENCE=1 to keep it; 2 quiet cores
+	$(BIN)/python -m benchmarks $(if $(ROWS),--rows $(ROWS)) $(if $(REFERENCE),--reference)
+
+bench-check: controlplane ## the same, and fails on ratios worse than the reference's by more than the noise
+	$(BIN)/python -m benchmarks --check $(if $(ROWS),--rows $(ROWS))
 
 lint: venv ## ruff, and the import contract
 	$(BIN)/ruff check .

@@ -10,7 +10,8 @@ import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from benchmarks.stage import API, PLURALS, BenchError
+from benchmarks.errors import BenchError
+from benchmarks.stage import API, PLURALS
 from dragonfly_task_operator.api.specs import TaskDeletionSpec, run_key
 from hack.controlplane.server import ControlPlane
 

@@ -1,4 +1,4 @@
-"""The bare loop: the same requests to the same peers by `grpc.aio`, with nothing around them.
+"""The bare loop of `grpc.aio`, one request at a time at each peer. See `yardsticks`.
 
 Its channels have the operator's options, which make it a fifth faster than gRPC's defaults do.
 
@@ -11,15 +11,15 @@ from __future__ import annotations
 import asyncio
 import json
 import resource
-import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import asdict
 
 import grpc
 import grpc.aio
 
+from benchmarks.yardsticks import Answer, Question
 from dragonfly_task_operator.dragonfly.channels import OPTIONS
 from dragonfly_task_operator.protos_gen.dfdaemon_pb2 import (
     DeleteTaskRequest,
@@ -30,37 +30,6 @@ from dragonfly_task_operator.protos_gen.dfdaemon_pb2 import (
 SECONDS = 5.0
 _STAT = "/dfdaemon.v2.DfdaemonUpload/StatLocalTask"
 _DELETE = "/dfdaemon.v2.DfdaemonUpload/DeleteTask"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """What to do. `targets` are HOST:PORT; `at_once` is how many of them are asked at once."""
-
-    targets: Sequence[str]
-    task_ids: Sequence[str]
-    deletes: bool
-    at_once: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What it took: seconds by the clock and of this process's CPU, and how many requests."""
-
-    seconds: float
-    cpu_seconds: float
-    requests: int
-
-
-def ask(question: Question) -> Answer:
-    """Have a fresh process run the loop. Raises CalledProcessError."""
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.floor"],
-        input=json.dumps(asdict(question)),
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    return Answer(**json.loads(done.stdout))
 
 
 async def loop(question: Question) -> Answer:

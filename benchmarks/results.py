@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -18,6 +18,13 @@ _LARGE = 10
 
 LIBRARIES = ("grpcio", "kopf", "kubernetes", "pydantic")
 
+_RESULTS = Path(__file__).parent / "results"
+LATEST = _RESULTS / "latest"
+REFERENCE = _RESULTS / "reference"
+"""What is committed: README and docs/scale.md quote it, and `make bench-check` compares with it."""
+
+_SAME_MACHINE = ("cores", "cpu", "python")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
@@ -25,7 +32,7 @@ class Measurement:
 
     Attributes:
         what: in words; beside other figures of the same row.
-        unit: after the figure: " x", " MB".
+        unit: after the figure: " x", " MiB".
         at_most, at_least: what must be reached; neither for a figure that is only told.
         detail: what the figure was made from.
     """
@@ -36,6 +43,11 @@ class Measurement:
     at_most: float | None = None
     at_least: float | None = None
     detail: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, figure: Mapping[str, Any]) -> Measurement:
+        """Read what `Report.write` wrote."""
+        return cls(**{name: value for name, value in figure.items() if name != "ok"})
 
     @property
     def is_ok(self) -> bool:
@@ -51,7 +63,9 @@ class Measurement:
             return float("inf") if self.value else 0.0
         if self.at_most is not None:
             return self.value / self.at_most
-        return None if self.at_least is None else self.at_least / self.value
+        if self.at_least is None:
+            return None
+        return self.at_least / self.value if self.value else float("inf")
 
     @property
     def figure(self) -> str:
@@ -84,11 +98,56 @@ def machine() -> dict[str, Any]:
     }
 
 
-def table(measurements: Sequence[Measurement]) -> str:
-    """Write them for people, a line each."""
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was measured by one machine.
+
+    Attributes:
+        machine: as `machine` told it.
+        rows: the figures of each row.
+    """
+
+    machine: Mapping[str, Any]
+    rows: dict[str, list[Measurement]]
+
+    @classmethod
+    def read(cls, folder: Path) -> Report:
+        """Read `bench.json`. Raises FileNotFoundError."""
+        written = json.loads((folder / "bench.json").read_text(encoding="utf-8"))
+        rows = {name: [Measurement.from_json(each) for each in row] for name, row in written["rows"].items()}
+        return cls(written["machine"], rows)
+
+    @property
+    def figures(self) -> Iterator[Measurement]:
+        """Every figure of every row."""
+        return (each for row in self.rows.values() for each in row)
+
+    def figure(self, what: str) -> Measurement:
+        """Find a figure by its words. Raises KeyError."""
+        found = next((each for each in self.figures if each.what == what), None)
+        if found is None:
+            raise KeyError(f"nothing was measured that is called {what!r}")
+        return found
+
+    def updated(self, newer: Report) -> Report:
+        """Put rows in the place of these. Rows of another machine or Python are left out: ratios would not compare."""
+        is_same = all(self.machine.get(each) == newer.machine.get(each) for each in _SAME_MACHINE)
+        return Report(newer.machine, {**(self.rows if is_same else {}), **newer.rows})
+
+    def write(self, folder: Path) -> None:
+        """Write `bench.json` and `bench.svg`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        rows = {name: [asdict(each) | {"ok": each.is_ok} for each in row] for name, row in self.rows.items()}
+        written = json.dumps({"machine": self.machine, "rows": rows}, indent=2)
+        (folder / "bench.json").write_text(f"{written}\n")
+        (folder / "bench.svg").write_text(chart(list(self.figures), self.machine))
+
+
+def table(report: Report) -> str:
+    """Write figures for people, a line each."""
     lines = [("what", "measured", "must reach", "")]
-    for each in measurements:
-        verdict = "" if each.share is None else "ok" if each.is_ok else "NOT OK"
+    for each in report.figures:
+        verdict = "" if each.share is None else "ok" if each.is_ok else "MISSED"
         lines.append((each.what, each.figure, each.bound, verdict))
     widths = [max(len(line[column]) for line in lines) for column in range(4)]
     return "\n".join(
@@ -96,18 +155,10 @@ def table(measurements: Sequence[Measurement]) -> str:
     )
 
 
-def write(folder: Path, measurements: Sequence[Measurement], where: dict[str, Any]) -> None:
-    """Write `bench.json` and `bench.svg`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    figures = [asdict(each) | {"ok": each.is_ok} for each in measurements]
-    (folder / "bench.json").write_text(json.dumps({"machine": where, "figures": figures}, indent=2) + "\n")
-    (folder / "bench.svg").write_text(chart(measurements, where))
-
-
-def chart(measurements: Sequence[Measurement], where: dict[str, Any]) -> str:
+def chart(measurements: Sequence[Measurement], where: Mapping[str, Any]) -> str:
     """Draw how much of what is allowed each figure uses, as SVG: a bar that crosses the line is too long."""
     bounded = [(each, each.share) for each in measurements if each.share is not None]
-    start, full, row = 470, 300, 26
+    start, full, row = 640, 300, 26
     bottom = row * len(bounded) + 12
     bars = []
     for index, (each, share) in enumerate(bounded):

@@ -1,4 +1,4 @@
-"""The real parts of a measurement: an API server, a simulated Dragonfly, and the operator as it runs in a pod."""
+"""The real parts of a measurement: an API server, peers and schedulers, and the operator as it runs in a pod."""
 
 from __future__ import annotations
 
@@ -11,27 +11,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.apiserver import cpu_seconds
+from benchmarks.errors import BenchError
+from benchmarks.fleet import Fleet, fleet
 from benchmarks.results import Measurement
 from benchmarks.watch import Sighting, watch
 from benchmarks.writing import Access, create
 from hack.controlplane.server import ControlPlane
-from hack.installation import install, running_operator
+from hack.installation import OPERATOR, install, running_operator
 from hack.kubectl import Kubectl
-from tests.simulator.control import Simulation, simulation
 
 API = "/apis/tasks.d7y.io/v1alpha1/namespaces/default"
 PLURALS = {"TaskSearch": "tasksearches", "TaskDeletion": "taskdeletions"}
-PEERS_OF_ONE_SIMULATOR = 2500
-"""A server and its connection cost descriptors: more peers are shared out to several simulators."""
-
 PATIENCE = 120.0
 """Seconds that anything may take to happen."""
 
+UNPACED = {"DRAGONFLY_TASK_OPERATOR_PEER_REQUESTS_PER_SECOND": "10000"}
+"""In the operator's environment: the pace that is kept at a peer is not what is measured."""
+
 _POLL = 0.05
-
-
-class BenchError(Exception):
-    """What was to be measured did not happen, so there is no figure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +37,14 @@ class Finished:
     """One object, from apply to Finished.
 
     Attributes:
+        applied: when it was sent (`time.perf_counter`).
         seconds: from sending the object to seeing its condition Finished, by a watch on it.
         first_status: seconds until the watch showed the first status.
         writes: how often the object changed after it was made. Nobody else writes it, so these are status writes.
         cpu_seconds: of the operator, meanwhile.
     """
 
+    applied: float
     seconds: float
     first_status: float
     writes: int
@@ -71,15 +71,10 @@ class Stage:
     """What the rows play on."""
 
     control_plane: ControlPlane
-    simulations: Sequence[Simulation]
+    fleet: Fleet
     operator: subprocess.Popen[bytes]
     operator_started: float
     """`time.monotonic`."""
-
-    @property
-    def targets(self) -> list[str]:
-        """HOST:PORT of every peer."""
-        return [target for each in self.simulations for target in each.control.describe()["peers"].values()]
 
     def run(self, kind: str, *, reason: str, **spec: Any) -> Finished:
         """Apply an object and wait until it has finished. Raises BenchError when it ends otherwise than expected."""
@@ -96,11 +91,25 @@ class Stage:
         if written[-1].reason != reason:
             raise BenchError(f"the run of {name} ended {written[-1].reason}, not {reason}")
         return Finished(
+            applied=started,
             seconds=written[-1].at - started,
             first_status=written[0].at - started,
             writes=len(written),
             cpu_seconds=self.operator_cpu_seconds() - cpu,
         )
+
+    def reason_at_the_end(self, kind: str, name: str) -> str | None:
+        """Wait until an object that was applied has finished. Gives the reason of its condition Succeeded."""
+        reasons: list[str] = []
+
+        def has_finished() -> bool:
+            body = self.control_plane.request("GET", f"{API}/{PLURALS[kind]}/{name}")
+            seen = Sighting(time.perf_counter(), "MODIFIED", body)
+            reasons.append(str(seen.reason))
+            return seen.is_finished
+
+        wait_for(f"the end of {name}", has_finished)
+        return reasons[-1]
 
     def apply(self, kind: str, **spec: Any) -> str:
         """Make an object; returns its name."""
@@ -129,34 +138,11 @@ class Stage:
         """Watch the objects of a kind from now on."""
         return watch(self.control_plane, f"{API}/{PLURALS[kind]}", patience=PATIENCE)
 
-    def cache(self, task_id: str, peers: int) -> None:
-        """Have the first so many peers cache a task."""
-        for each in self.simulations:
-            here = min(peers, PEERS_OF_ONE_SIMULATOR)
-            each.control.caches(task_id, on=str(here))
-            peers -= here
-
-    def requests(self) -> int:
-        """How many requests peers got since `forget_requests`."""
-        return sum(sum(each.control.calls()["peers"].values()) for each in self.simulations)
-
-    def forget_requests(self) -> None:
-        """Count from zero."""
-        for each in self.simulations:
-            each.control.forget_calls()
-
-    def most(self, count: str) -> int:
-        """Give the most of a count by peer, as in `connections`, since `forget_requests`."""
-        return max(int(value) for each in self.simulations for value in each.control.calls()[count].values())
-
     def cool_down(self) -> None:
         """Wait until the operator has closed its connections to peers, so that the next run finds none."""
-        wait_for(
-            "no open connection to any peer",
-            lambda: not any(each.control.calls()["open_connections"] for each in self.simulations),
-        )
+        wait_for("no open connection to any peer", lambda: self.fleet.open_connections() == 0)
 
-    def operator_memory(self, what: str, *, at_most: float) -> Measurement:
+    def operator_memory(self, what: str, *, at_most: float | None) -> Measurement:
         """Give the most memory that the operator has had resident since it started, in MiB."""
         status = Path(f"/proc/{self.operator.pid}/status").read_text(encoding="ascii")
         peak = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
@@ -164,9 +150,7 @@ class Stage:
 
     def operator_cpu_seconds(self) -> float:
         """The CPU time that the operator has used, in seconds."""
-        # proc(5): after the name in brackets, utime and stime are the 12th and 13th field, in ticks of 10 ms.
-        fields = Path(f"/proc/{self.operator.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / 100
+        return cpu_seconds(self.operator.pid)
 
 
 def manifest(kind: str, spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -198,26 +182,28 @@ def control_plane() -> Iterator[ControlPlane]:
 
 @contextmanager
 def stage(
-    control_plane: ControlPlane, *, peers: int, latency_ms: int = 0, schedulers: int = 3, settings: Sequence[str] = ()
+    control_plane: ControlPlane,
+    *,
+    peers: int | Sequence[int],
+    schedulers: int = 3,
+    settings: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+    program: Sequence[str] = OPERATOR,
 ) -> Iterator[Stage]:
-    """Set a simulated cluster and an operator up, the latter warmed by one search of a task that nobody has.
+    """Set peers and an operator up, the latter warmed by one search of a task that nobody has.
 
-    `settings` are flags of the operator besides its schedulers.
+    `peers` is how many, or how many in each scheduler cluster; `settings` are flags of the operator besides its
+    schedulers, `program` is what is run for it.
     """
     with ExitStack() as stack:
-        simulations = []
-        for first in range(0, peers, PEERS_OF_ONE_SIMULATOR):
-            options = [f"--first-peer={first}", f"--latency={latency_ms}ms"]
-            count = min(PEERS_OF_ONE_SIMULATOR, peers - first)
-            simulations.append(
-                stack.enter_context(simulation(schedulers=0 if first else schedulers, peers=count, options=options))
-            )
-        for other in simulations[1:]:
-            simulations[0].control.list_hosts_of(other.control)
-        arguments = [*settings, *(f"--scheduler={each}" for each in simulations[0].scheduler_addresses)]
+        clusters = [peers] if isinstance(peers, int) else peers
+        there = stack.enter_context(fleet(clusters=clusters, schedulers=schedulers))
+        arguments = [*settings, *(f"--scheduler={each}" for each in there.schedulers)]
         log = control_plane.directory / "operator.log"
         started = time.monotonic()
-        operator = stack.enter_context(running_operator(control_plane, arguments, log=log))
-        ready = Stage(control_plane, simulations, operator, started)
+        operator = stack.enter_context(
+            running_operator(control_plane, arguments, log=log, environment=environment, program=program)
+        )
+        ready = Stage(control_plane, there, operator, started)
         ready.run("TaskSearch", reason="NotFound", targets=[{"taskID": "0" * 64}])
         yield ready

@@ -22,6 +22,8 @@ ROOT = Path(__file__).parents[1]
 NAMESPACE = "dragonfly-task-operator"
 SERVICE_ACCOUNT = "dragonfly-task-operator"
 STOP_SECONDS = 15.0
+OPERATOR = ("-m", "dragonfly_task_operator")
+"""What Python runs."""
 
 
 def install(kubectl: Kubectl) -> None:
@@ -39,6 +41,7 @@ def start_operator(
     log: Path | None = None,
     environment: Mapping[str, str] | None = None,
     files: tuple[int, int] | None = None,
+    program: Sequence[str] = OPERATOR,
 ) -> subprocess.Popen[bytes]:
     """Start the operator under its ServiceAccount; `stop_operator` stops it, and it dies with this process.
 
@@ -48,9 +51,10 @@ def start_operator(
         log: where its log goes; None: where the output of this process goes.
         environment: variables to add.
         files: the soft and the hard limit of open files that it is started under.
+        program: what Python runs in its place, which takes the same arguments.
     """
     kubeconfig = control_plane.service_account_kubeconfig(NAMESPACE, SERVICE_ACCOUNT)
-    command = [sys.executable, "-m", "dragonfly_task_operator", "run", f"--kubeconfig={kubeconfig}", *arguments]
+    command = [sys.executable, *program, "run", f"--kubeconfig={kubeconfig}", *arguments]
     if files is not None:
         limited = f'ulimit -Sn {files[0]} && ulimit -Hn {files[1]} && exec "$@"'
         command = ["/bin/sh", "-c", limited, "sh", *command]
@@ -65,10 +69,15 @@ def stop_operator(process: subprocess.Popen[bytes]) -> int:
 
 @contextmanager
 def running_operator(
-    control_plane: ControlPlane, arguments: Sequence[str], *, log: Path | None = None
+    control_plane: ControlPlane,
+    arguments: Sequence[str],
+    *,
+    log: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    program: Sequence[str] = OPERATOR,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run the operator while the context lasts. Raises RuntimeError when it ended by itself."""
-    process = start_operator(control_plane, arguments, log=log)
+    process = start_operator(control_plane, arguments, log=log, environment=environment, program=program)
     try:
         yield process
         if process.poll() is not None:

@@ -9,7 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from benchmarks.results import Measurement
-from benchmarks.rows import at_rest, crowd, deletion, image, many, search, starting, tasks, wide
+from benchmarks.rows import (
+    at_rest,
+    crowd,
+    deletion,
+    hanging,
+    hostile,
+    image,
+    index,
+    many,
+    search,
+    starting,
+    tasks,
+    vast,
+    wide,
+    writes,
+)
 from hack.controlplane.server import ControlPlane
 
 Row = Callable[[ControlPlane, int], list[Measurement]]
@@ -21,10 +36,15 @@ ROWS: dict[str, Row] = {
     "wide": wide.measure,
     "tasks": tasks.measure,
     "image": image.measure,
+    "index": index.measure,
+    "hanging": hanging.measure,
+    "hostile": hostile.measure,
     "many": many.measure,
     "crowd": crowd.measure,
     "starting": starting.measure,
+    "writes": writes.measure,
+    "vast": vast.measure,
     "at-rest": at_rest.measure,
 }
 
-DEFAULT = ("search", "deletion", "serial")
+DEFAULT = ("search", "deletion", "wide", "image", "writes")

@@ -55,7 +55,7 @@ def _start(control_plane: ControlPlane, what: str, *, at_most: float | None) -> 
             Measurement(what=f"restart with {what}: status writes", value=writes, at_most=0),
             Measurement(
                 what=f"restart with {what}: requests to peers",
-                value=on.requests() - of_the_stage,
+                value=on.fleet.requests() - of_the_stage,
                 at_most=0,
             ),
             on.operator_memory(f"restart with {what}: operator's peak memory", at_most=MEMORY_MB),

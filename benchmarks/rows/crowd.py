@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from benchmarks.apiserver import Load
+from benchmarks.crowds import throughput
 from benchmarks.results import Measurement
-from benchmarks.stage import API, PLURALS, manifest, stage
+from benchmarks.stage import API, PLURALS, UNPACED, manifest, stage
 from benchmarks.writing import Access, Question, seconds_of
 from hack.controlplane.server import ControlPlane
 
@@ -15,30 +17,30 @@ SPEC = {"targets": [{"taskID": "c" * 64}]}
 def measure(control_plane: ControlPlane, tries: int) -> list[Measurement]:
     """Compare with a bare client that makes the same writes, and see that all end well."""
     del tries  # three thousand runs are enough
-    with stage(control_plane, peers=PEERS) as on:
+    what = f"{OBJECTS:,} searches at once, unpaced"
+    with stage(control_plane, peers=PEERS, environment=UNPACED) as on:
+        before = Load.of(control_plane)
         ended = on.run_all("TaskSearch", [SPEC] * OBJECTS)
-        seconds = max(each.finished for each in ended) - min(each.sent for each in ended)
-        memory = on.operator_memory(f"{OBJECTS:,} searches at once: operator's peak memory", at_most=256)
+        load = Load.of(control_plane) - before
+        memory = on.operator_memory(f"{what}: operator's peak memory", at_most=256)
         question = _question(control_plane, ended[0].name)
     floor = seconds_of(question)  # nobody runs these
+    seconds = max(each.finished for each in ended) - min(each.sent for each in ended)
     return [
         Measurement(
-            what=f"{OBJECTS:,} searches at once: not NotFound",
+            what=f"{what}: not NotFound",
             value=sum(each.reason != "NotFound" for each in ended),
             at_most=0,
         ),
+        *throughput(what, ended),
         Measurement(
-            what=f"{OBJECTS:,} searches at once: runs a second, from the first apply to the last end",
-            value=OBJECTS / seconds,
-            detail={"seconds": seconds},
-        ),
-        Measurement(
-            what=f"{OBJECTS:,} searches at once: to a bare client making the same writes",
+            what=f"{what}: time to a bare client's that makes the same writes",
             value=seconds / floor,
             unit=" x",
             at_most=2,
             detail={"seconds": seconds, "floor_seconds": floor},
         ),
+        *load.measurements(what, runs=OBJECTS),
         memory,
     ]
 

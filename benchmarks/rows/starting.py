@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from benchmarks.errors import BenchError
 from benchmarks.results import Measurement
-from benchmarks.stage import BenchError, stage
+from benchmarks.stage import stage
 from hack.controlplane.server import ControlPlane
 
 OTHERS = 100

@@ -91,6 +91,11 @@ class ControlPlane:
         return f"https://127.0.0.1:{self._apiserver_port}"
 
     @property
+    def etcd_url(self) -> str:
+        """Where etcd listens, for whoever wants to know how it fares; its /metrics are there, too."""
+        return f"http://127.0.0.1:{self._etcd_port}"
+
+    @property
     def ca(self) -> Path:
         """The certificates, in PEM, to verify the API server with."""
         return self.directory / "certificates" / "apiserver.crt"
@@ -245,7 +250,7 @@ class ControlPlane:
         self.start_apiserver()
 
     def _etcd_is_ready(self) -> bool:
-        return answers_ok(f"http://127.0.0.1:{self._etcd_port}/health")
+        return answers_ok(f"{self.etcd_url}/health")
 
     def _apiserver_is_ready(self) -> bool:
         """Ready, and past its start hooks that make the namespaces, which /readyz does not wait for."""

@@ -1,0 +1,5 @@
+"""What can go wrong with a measurement."""
+
+
+class BenchError(Exception):
+    """What was to be measured did not happen, so there is no figure."""
