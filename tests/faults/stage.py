@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,7 @@ class Stage:
         self._arguments = [*(f"--scheduler={each}" for each in simulation.scheduler_addresses), *options]
         self._deletable: set[str] = set()
         self._operator: subprocess.Popen[bytes] | None = None
+        self._kills: list[datetime] = []
 
     # The operator
 
@@ -63,8 +65,16 @@ class Stage:
     def kill_operator(self) -> None:
         """As the kernel does when memory is short: kill -9."""
         assert self._operator is not None
+        self._kills.append(datetime.now(UTC))
         end(self._operator, kill=True)
         self._operator = None
+
+    def seconds_without_operator(self, since: datetime) -> float:
+        """How long those took to come that followed one that was killed; on a busy machine, half a minute."""
+        lines = [line for line in self.log.read_text().splitlines() if " operator.started " in line]
+        starts = [datetime.strptime(line[:23], "%Y-%m-%d %H:%M:%S,%f").astimezone() for line in lines]
+        gaps = [(next((at for at in starts if at > kill), kill) - kill) for kill in self._kills if kill >= since]
+        return sum(gap.total_seconds() for gap in gaps)
 
     def stop_operator(self) -> None:
         if self._operator is not None:

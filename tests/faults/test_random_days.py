@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,17 @@ from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, precondition, rule, run_state_machine_as_test
 
+from dragonfly_task_operator.kube.connection import REQUEST_SECONDS
 from tests.apiserver_proxy import HTML, ApiServerProxy
+from tests.faults.invariants import SLACK_SECONDS
 from tests.faults.stage import Stage, task_of
 from tests.objects import PLURALS
 
 pytestmark = pytest.mark.controlplane
 
 DEADLINE_SECONDS = 8
+MANY = 2
+"""Requests that get no answer before one gets one; each may hold up a run until the operator gives it up."""
 
 WHO = st.sampled_from(["n1", "n1,n2,n3", "all"])
 FAULTS = st.sampled_from(
@@ -77,6 +82,8 @@ class RandomDays(RuleBasedStateMachine):
         self.there: dict[str, dict[str, Any]] = {}
         self.edits = 0
         self.kills = 0
+        self.began = datetime.now(UTC)
+        self.frozen = 0
 
     @rule(target=bodies, on=WHO, dry_run=st.booleans(), unreachable=st.sampled_from(["Fail", "Ignore"]))
     def deletion(self, *, on: str, dry_run: bool, unreachable: str) -> dict[str, Any]:
@@ -136,7 +143,8 @@ class RandomDays(RuleBasedStateMachine):
 
     @rule(requests=REQUESTS, after=st.booleans(), deed=st.sampled_from(["freezes", "cuts"]))
     def requests_get_no_answer(self, requests: str, *, after: bool, deed: str) -> None:
-        getattr(self.proxy, deed)(requests, times=2, after=after)
+        getattr(self.proxy, deed)(requests, times=MANY, after=after)
+        self.frozen += MANY
 
     @rule(deed=st.sampled_from(["freezes_connections", "closes_connections"]))
     def connections_end(self, deed: str) -> None:
@@ -179,7 +187,8 @@ class RandomDays(RuleBasedStateMachine):
             for body in bodies:
                 self._patch(body, **field)
             self.stage.finish(bodies, seconds=DEADLINE_SECONDS + 60)
-        found = self.stage.violations(bodies) + self.stage.wrong_deletions()
+        waited = self.frozen * REQUEST_SECONDS + self.stage.seconds_without_operator(self.began)
+        found = self.stage.violations(bodies, slack=SLACK_SECONDS + waited) + self.stage.wrong_deletions()
         for body in bodies:
             self.stage.delete(body["kind"], body["metadata"]["name"])
         note(f"{len(self.there)} objects were left")
