@@ -31,11 +31,18 @@ class Trust:
     server_name: str | None = None
 
     def context(self) -> ssl.SSLContext:
-        """Make the context for connections. Raises SettingsError."""
+        """Make the context for connections. Raises SettingsError.
+
+        Any certificate that is given as a CA is trusted as it is, whatever extensions it lacks: as by kubectl.
+        """
+        # What is not ASCII is comment; the ssl module takes none.
+        ca = self.ca and self.ca.encode("ascii", "replace").decode("ascii")
         try:
-            context = ssl.create_default_context(cadata=self.ca)
+            context = ssl.create_default_context(cadata=ca)
         except (ssl.SSLError, ValueError) as error:
             raise SettingsError(f"the certificate-authority can't be used: {error}") from None
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         if not self.is_checked:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         if self.certificate is not None and self.key is not None:
@@ -50,9 +57,11 @@ class Trust:
             path.touch(mode=0o600)
             path.write_text(f"{certificate}\n{key}\n", encoding="utf-8")
             try:
-                context.load_cert_chain(path)
+                # An encrypted key would have OpenSSL ask the terminal for its password, for ever.
+                context.load_cert_chain(path, password=b"")
             except (ssl.SSLError, OSError) as error:
-                raise SettingsError(f"the client certificate and its key can't be used: {error}") from None
+                why = "the key is encrypted, which is not supported" if "ENCRYPTED" in key else error
+                raise SettingsError(f"the client certificate and its key can't be used: {why}") from None
 
 
 @dataclass(frozen=True, slots=True)

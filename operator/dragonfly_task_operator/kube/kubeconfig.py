@@ -237,15 +237,15 @@ def _refuse_contradictions(cluster: _Cluster, user: _User) -> None:
 def _pem(what: str, file: str | None, data: str | None, folder: Path) -> str | None:
     if data:
         try:
-            return base64.b64decode("".join(data.split()), validate=True).decode()
+            return base64.b64decode("".join(data.split()), validate=True).decode(errors="replace")
         except (binascii.Error, ValueError):
             raise SettingsError(f"{what}-data is no base64 of a PEM file") from None
-    return _content(what, folder / file) if file else None
+    return _content(what, folder / file, errors="replace") if file else None
 
 
-def _content(what: str, path: Path) -> str:
+def _content(what: str, path: Path, *, errors: str = "strict") -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8", errors=errors)
     except OSError as error:
         raise SettingsError(f"the {what} {path} can't be read: {error.strerror}") from None
     except ValueError:

@@ -11,10 +11,16 @@ from typing import Any
 
 import pytest
 import yaml
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from dragonfly_task_operator.errors import SettingsError
 from dragonfly_task_operator.kube.connection import source_of
-from dragonfly_task_operator.kube.credentials import Credentials
+from dragonfly_task_operator.kube.credentials import Credentials, Trust
 from dragonfly_task_operator.kube.kubeconfig import Kubeconfig
 from tests.simulator.tls.authority import Authority
 
@@ -149,6 +155,21 @@ async def test_trust_is_read_from_files_beside_the_kubeconfig_and_from_data(tmp_
     assert by_data.context().get_ca_certs() == by_file.context().get_ca_certs() != []
 
 
+@pytest.mark.parametrize("comment", ["# Główny urząd\n".encode(), b"# Gr\xfc\xdfe\n"], ids=["UTF-8", "Latin-1"])
+@pytest.mark.parametrize("form", ["file", "data"])
+async def test_comment_in_a_bundle_of_certificates_may_be_in_any_writing(
+    tmp_path: Path, comment: bytes, form: str
+) -> None:
+    authority = Authority()
+    (tmp_path / "ca.crt").write_bytes(comment + authority.cert)
+    data = base64.b64encode(comment + authority.cert).decode()
+    content = of(certificate_authority="ca.crt") if form == "file" else of(certificate_authority_data=data)
+
+    trust = (await read(written(tmp_path, content))).trust
+
+    assert trust.context().get_ca_certs() == Trust(ca=authority.cert.decode()).context().get_ca_certs() != []
+
+
 async def test_first_of_several_files_counts_and_paths_are_relative_to_their_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -276,6 +297,15 @@ async def test_what_can_not_be_used_is_told_in_a_line(tmp_path: Path, content: o
     assert str(caught.value).startswith(f"the kubeconfig {path} can't be used: ")
     assert what.format(folder=tmp_path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("form", [PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL])
+def test_key_that_is_encrypted_is_told_and_no_terminal_is_asked_for_its_password(form: PrivateFormat) -> None:
+    pair = Authority().signs("operator")
+    key = load_pem_private_key(pair.key, None).private_bytes(Encoding.PEM, form, BestAvailableEncryption(b"s3cret"))
+
+    with pytest.raises(SettingsError, match="the key is encrypted, which is not supported"):
+        Trust(certificate=pair.cert.decode(), key=key.decode()).context()
 
 
 async def test_file_that_is_missing_is_told(tmp_path: Path) -> None:

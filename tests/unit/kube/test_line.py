@@ -229,6 +229,22 @@ async def test_new_ca_is_read_when_the_servers_certificate_is_refused(tmp_path: 
             assert await get(line) == 200
 
 
+async def test_certificate_that_is_given_itself_is_trusted_whoever_signed_it(tmp_path: Path) -> None:
+    pair = Authority().signs("127.0.0.1")
+    tls = context(pair, tmp_path)
+    async with ApiServer(tls=tls) as server, line_to(Signed(server.origin, pair.cert)) as line:
+        assert await get(line, seconds=1) == 200
+
+
+def test_old_authorities_that_lack_extensions_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python asks for them from 3.13 on; kubectl does not."""
+    strict = ssl.create_default_context()
+    strict.verify_flags |= ssl.VERIFY_X509_STRICT
+    monkeypatch.setattr(ssl, "create_default_context", lambda **_: strict)
+
+    assert not Trust().context().verify_flags & ssl.VERIFY_X509_STRICT
+
+
 async def test_certificate_that_stays_untrusted_is_told(tmp_path: Path) -> None:
     tls = context(Authority("another").signs("127.0.0.1"), tmp_path)
     async with ApiServer(tls=tls) as server, line_to(Signed(server.origin, Authority("mine").cert)) as line:
