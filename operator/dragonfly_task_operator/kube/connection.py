@@ -91,12 +91,16 @@ def source_of(kubeconfig: Path | None, *, proxy_for: ProxyFor = lambda _: None) 
     """
     if kubeconfig is not None:
         return Kubeconfig([kubeconfig], proxy_for=proxy_for)
-    if "KUBECONFIG" in os.environ:
-        paths = [Path(path).expanduser() for path in os.environ["KUBECONFIG"].split(os.pathsep) if path]
+    if os.environ.get("KUBECONFIG"):
+        paths = [_expanded(path) for path in os.environ["KUBECONFIG"].split(os.pathsep) if path]
         return Kubeconfig(paths, proxy_for=proxy_for)
     if ServiceAccount.is_there():
         return ServiceAccount()
-    return Kubeconfig([Path("~/.kube/config").expanduser()], proxy_for=proxy_for)
+    return Kubeconfig([_expanded("~/.kube/config")], proxy_for=proxy_for)
+
+
+def _expanded(path: str) -> Path:
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - Path's own raises where nobody's home is known
 
 
 class Line:

@@ -135,7 +135,7 @@ class Kubeconfig:
             raise SettingsError(f"{self} can't be used: {error}") from None
 
     async def _read(self) -> Credentials:
-        files = [(path.absolute().parent, _parse(path)) for path in self._paths if path.is_file()]
+        files = [(path.absolute().parent, _parse(path)) for path in self._paths if _is_there(path)]
         if not files:
             raise SettingsError("there is no such file; give --kubeconfig FILE, or run it in a pod")
         name = next((file.current_context for _, file in files if file.current_context), None)
@@ -150,6 +150,13 @@ class Kubeconfig:
         else:
             user = _Found(_User(), cluster.folder)
         return await _credentials(cluster, user, self._proxy_for)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as error:  # of a folder that may not be looked into, or what is no path at all
+        raise SettingsError(f"{path} can't be looked for: {error.strerror}") from None
 
 
 def _parse(path: Path) -> _File:

@@ -272,6 +272,7 @@ def _with_variable(name: str, value: str) -> dict[str, Any]:
         # kubectl: the plugin's words, and what went wrong
         (of(user=running("fails")), "the exec plugin {folder}/plugin failed with exit code 3: please log in again"),
         (of(user=running("garbage")), "the exec plugin {folder}/plugin printed no ExecCredential: it is no JSON"),
+        (of(user=running("[" * 100_000)), "printed no ExecCredential: it is no JSON"),
         (of(user=running("{}")), "printed no ExecCredential: kind: Field required"),
         (of(user=running(credential().removeprefix("echo ").strip("'"))), "neither a token nor a client certificate"),
         (of(user={"exec": {"apiVersion": V1, "command": "./none"}}), "the exec plugin {folder}/none can't be run"),
@@ -311,6 +312,28 @@ def test_key_that_is_encrypted_is_told_and_no_terminal_is_asked_for_its_password
 async def test_file_that_is_missing_is_told(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="there is no such file; give --kubeconfig FILE, or run it in a pod"):
         await read(tmp_path / "none")
+
+
+async def test_path_that_can_not_be_one_is_told() -> None:
+    with pytest.raises(SettingsError, match="can't be looked for: File name too long"):
+        await read(Path("c" * 5000))
+
+
+async def test_empty_variable_names_no_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".kube").mkdir()
+    written(tmp_path / ".kube", GOOD)
+    monkeypatch.setenv("KUBECONFIG", "")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+
+    assert (await source_of(None).read()).server == "https://10.0.0.1:6443"
+
+
+async def test_home_that_nobody_knows_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", "~nobody-of-this-name/config")
+
+    with pytest.raises(SettingsError, match="there is no such file"):
+        await source_of(None).read()
 
 
 async def test_nothing_secret_is_shown(tmp_path: Path) -> None:
