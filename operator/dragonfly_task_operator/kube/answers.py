@@ -40,7 +40,7 @@ def document(status: int, path: str, content: bytes, *, method: str = "GET") -> 
     """
     try:
         body = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):  # the second of one that is nested without end
         raise foreign(status, content) from None
     if not isinstance(body, dict) or not _fits(status, path, body, method):
         raise foreign(status, content)
@@ -95,7 +95,9 @@ def _parts(path: str) -> tuple[str, str | None, bool]:
 def is_no_more(error: ApiException, *, name: str, plural: str, group: str = "") -> bool:
     """Say whether the API server, asked for an object, says that there is none of this name."""
     told = status_of(error)
-    details = told.get("details") or {}
+    details = told.get("details")
+    if not isinstance(details, dict):
+        return False
     return (
         told.get("reason") == "NotFound"
         and details.get("name") == name

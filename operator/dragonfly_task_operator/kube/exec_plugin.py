@@ -92,7 +92,7 @@ async def run(config: ExecConfig, folder: Path, cluster: Mapping[str, Any]) -> G
     output = await _output(config, program, _environment(config, cluster))
     try:
         answer = _ExecCredential.model_validate(json.loads(output))
-    except (ValueError, ValidationError) as error:
+    except (ValueError, RecursionError) as error:  # of which pydantic's is the first
         first = error.errors(include_input=False)[0] if isinstance(error, ValidationError) else None
         what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first else "it is no JSON"
         raise SettingsError(f"the exec plugin {program} printed no ExecCredential: {what}") from None

@@ -38,6 +38,8 @@ class _Text:
         while True:
             try:
                 value, end = self._parse(self._text, self._at)
+            except RecursionError:
+                raise MalformedDocument("it is nested too deeply") from None
             except ValueError as error:
                 # Cut off, most likely. As much again each time, so that the tries together cost what the last one does.
                 pending = len(self._text) - self._at

@@ -177,7 +177,7 @@ class _Watch:
     def _heed(self, line: bytes) -> bytes:
         try:
             event = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise aiohttp.ClientPayloadError("it brought what is no JSON") from None
         kind, body = (event.get("type"), event.get("object")) if isinstance(event, dict) else (None, None)
         if kind == "ERROR":

@@ -67,6 +67,8 @@ async def test_list_of_nothing_may_be_null() -> None:
         b'{"items":[{"a":}]}',
         b'{"items":[\xff\xfe]}',
         b'{"items"',
+        b'{"items":[' + b"[" * 5000,
+        b'{"metadata":' * 5000,
     ],
 )
 @pytest.mark.parametrize("size", [1, 7, 1000])

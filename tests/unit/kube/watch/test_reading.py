@@ -187,10 +187,11 @@ async def test_kopf_is_given_events_that_it_can_bear(sight: Sight, shown: Shown,
     assert lines == [event if becomes is None else becomes]
 
 
-async def test_line_that_is_no_json_is_a_lost_connection(sight: Sight, shown: Shown) -> None:
+@pytest.mark.parametrize("line", [b"<html>", b"[" * 100_000], ids=["a page", "nested without end"])
+async def test_line_that_is_no_json_is_a_lost_connection(sight: Sight, shown: Shown, line: bytes) -> None:
     good = json.dumps({"type": "ADDED", "object": item("works")}).encode()
 
-    async with answered(sight, shown, 200, good + b"\n<html>\n" + good, watch="true") as response:
+    async with answered(sight, shown, 200, good + b"\n" + line + b"\n" + good, watch="true") as response:
         lines = response.content.iter_chunked(1 << 20)
         assert json.loads(await anext(lines))["type"] == "ADDED"
         with pytest.raises(aiohttp.ClientPayloadError):
