@@ -18,6 +18,7 @@ from dragonfly_task_operator.api.status import HistoryEntry, PeerCounts
 from dragonfly_task_operator.engine.report import NOTHING_CARRIED, Carried
 
 MAX_HISTORY = 10
+_NOTHING = timedelta()
 
 History: TypeAlias = tuple[Any, ...]
 """Runs that ended, the newest first, each as the API server keeps it: one of another version is kept as it is."""
@@ -87,8 +88,9 @@ def decide(
     """
     key = run_key(spec)
     if has_ended(spec, record, generation):
-        then = now if record.completed is None or finished_for is None else record.completed + finished_for
-        return _decide_finished(spec, record, key, generation=generation, now=now, then=then)
+        if finished_for is None and record.completed is not None:
+            finished_for = max(now - record.completed, _NOTHING)
+        return _decide_finished(spec, record, key, generation=generation, now=now, finished_for=finished_for)
     if spec.suspend:
         is_said = (
             record.run_key == key and record.reason == Reason.SUSPENDED and record.observed_generation == generation
@@ -138,33 +140,28 @@ def may_speak_of(spec: Spec | None, record: Record, generation: int, reason: Rea
 
 
 def _decide_finished(
-    spec: Spec, record: Record, key: str, *, generation: int, now: datetime, then: datetime
+    spec: Spec, record: Record, key: str, *, generation: int, now: datetime, finished_for: timedelta | None
 ) -> Decision:
-    """Decide by `then`, the time as it would be had nobody set the clock since the run ended."""
-    times: list[datetime] = []
-    expiry = _later(record.completed, spec.ttl_seconds_after_finished)
-    if expiry is not None:
-        if expiry <= then:
+    """Decide by spans of time, and not by points in it: a status may name the last second that there is."""
+    waits: list[timedelta] = []
+    life = _left(spec.ttl_seconds_after_finished, finished_for)
+    if life is not None:
+        if life <= _NOTHING:
             return Remove()
-        times.append(expiry)
+        waits.append(life)
     if isinstance(spec, TaskSearchSpec) and not spec.suspend:
-        refresh = _later(record.completed, spec.refresh_interval_seconds)
-        if refresh is not None:
-            if refresh <= then:
+        pause = _left(spec.refresh_interval_seconds, finished_for)
+        if pause is not None:
+            if pause <= _NOTHING:
                 return Begin(key, now, NOTHING_CARRIED, record.history)
-            times.append(refresh)
+            waits.append(pause)
     if record.observed_generation != generation or not record.speaks_of_its_run:
         return Acknowledge()
-    return Rest(now + (min(times) - then) if times else None)
+    return Rest(now + min(waits) if waits else None)
 
 
-def _later(time: datetime | None, seconds: int | None) -> datetime | None:
-    if time is None or seconds is None:
-        return None
-    try:
-        return time + timedelta(seconds=seconds)
-    except OverflowError:  # after the year 9999
-        return None
+def _left(seconds: int | None, passed: timedelta | None) -> timedelta | None:
+    return None if seconds is None or passed is None else timedelta(seconds=seconds) - passed
 
 
 def _begin(spec: Spec, record: Record, key: str, now: datetime) -> Begin:

@@ -487,6 +487,22 @@ async def test_clock_that_jumps_has_no_search_repeated_early_or_late(
     assert [int(at) for at in world.peer("n1").times_asked("stat")] == [2, 64]
 
 
+async def test_object_that_says_it_ended_at_the_end_of_time_has_ended_when_that_was_seen(
+    reconciler: Reconciler, api: ApiServer
+) -> None:
+    reconciler.observe(TASK_SEARCH, api.put(ttlSecondsAfterFinished=100))
+    await asyncio.sleep(SLOW)
+    api.bodies["one"]["status"]["completionTime"] = "9999-12-31T23:59:59Z"
+    for _ in range(2):
+        assert not reconciler.is_news(TASK_SEARCH, api.touch())
+        await asyncio.sleep(45)
+
+    kept = "one" in api.bodies
+    await asyncio.sleep(20)
+
+    assert (kept, "one" in api.bodies) == (True, False)
+
+
 async def test_clock_that_is_set_back_has_no_run_end_before_it_began(
     reconciler: Reconciler, world: World, api: ApiServer, clock: JumpingClock
 ) -> None:
