@@ -100,7 +100,7 @@ def source_of(kubeconfig: Path | None, *, proxy_for: ProxyFor = lambda _: None) 
 
 
 def _expanded(path: str) -> Path:
-    return Path(os.path.expanduser(path))  # noqa: PTH111 - Path's own raises where nobody's home is known
+    return Path(os.path.expanduser(path))  # Path's own raises where it is not known where home is
 
 
 class Line:
