@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableEnvironment
 
 from dragonfly_task_operator.api.base import Model, camel
 from dragonfly_task_operator.errors import SettingsError
@@ -48,6 +49,15 @@ def _duration(value: object) -> object:
 
 def _comma_separated(value: object) -> object:
     return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
+
+
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+
+def _namespace(value: str) -> str:
+    if not _NAMESPACE.fullmatch(value):
+        raise ValueError(f"{value!r} is no name of a namespace; for all of them, leave it out")
+    return value
 
 
 def _bind_address(value: object) -> object:
@@ -92,6 +102,7 @@ def _registry(value: object) -> object:
 
 RegistryPattern = Annotated[RegistryEntry, BeforeValidator(_registry)]
 HostPort = Annotated[str, AfterValidator(_host_port)]
+NamespaceName = Annotated[str, AfterValidator(_namespace)]
 BindAddress = Annotated[tuple[str, int], BeforeValidator(_bind_address), NoDecode]
 Seconds = Annotated[float, BeforeValidator(_duration)]
 
@@ -186,7 +197,7 @@ class Settings(BaseSettings):
     """Short form for one cluster."""
     kubeconfig: Path | None = None
     """Absent: KUBECONFIG, or the service account of the pod, or ~/.kube/config, as kubectl has it."""
-    namespace: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_separated)] = ()
+    namespace: Annotated[tuple[NamespaceName, ...], NoDecode, BeforeValidator(_comma_separated)] = ()
     """Namespaces to look after. Empty: all."""
     parallelism: Annotated[int, Field(ge=1, le=2000)] = 256
     """Most peers asked at once for one object."""
@@ -275,6 +286,8 @@ def load(flags: Mapping[str, Any], *, config: Path | None = None) -> Settings:
         return Settings(**given)
     except ValidationError as error:
         raise SettingsError(_one_line(error)) from None
+    except UnreadableEnvironment as error:
+        raise SettingsError(f"a setting in the environment is no JSON: {error}: {error.__cause__}") from None
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -282,7 +295,7 @@ def _read(path: Path) -> dict[str, Any]:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(f"the config file {path} can't be read: {error.strerror}") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # the second of what is no text, or no date
         raise SettingsError(f"the config file {path} is no YAML: {' '.join(str(error).split())}") from None
     if content is None:
         return {}

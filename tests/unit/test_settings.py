@@ -69,6 +69,30 @@ def test_bad_setting_of_a_cluster_is_named(tmp_path: Path, more: str, words: str
         cluster(tmp_path, more)
 
 
+@pytest.mark.parametrize(
+    "content", [b'rpcTimeout: "\xff"', b"[" * 5000, b"a: 2026-13-45"], ids=["no text", "deep", "date"]
+)
+def test_config_file_that_is_no_yaml_is_told_in_a_line(tmp_path: Path, content: bytes) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_bytes(content)
+
+    with pytest.raises(SettingsError, match=r"^the config file .*config\.yaml is no YAML: [^\n]+$"):
+        load({}, config=config)
+
+
+def test_environment_that_is_no_json_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DRAGONFLY_TASK_OPERATOR_CLUSTERS", "[{name")
+
+    with pytest.raises(SettingsError, match=r'^a setting in the environment is no JSON: .*"clusters"[^\n]+$'):
+        load({})
+
+
+@pytest.mark.parametrize("name", ["", "a,b", "a/b", "Team", "-a", "*", "a" * 64])
+def test_name_that_no_namespace_has_is_refused(name: str) -> None:
+    with pytest.raises(SettingsError, match="is no name of a namespace; for all of them, leave it out"):
+        load({"scheduler": ("s:8002",), "namespace": ("team", name)})
+
+
 @pytest.mark.parametrize("model", [Settings, ClusterSettings, PodSelector, TLSFiles])
 def test_every_setting_is_documented(model: type[BaseModel]) -> None:
     text = DOCUMENTATION.read_text()
