@@ -15,12 +15,14 @@ from yarl import URL
 from dragonfly_task_operator.errors import ImageUnresolvable, RunError
 from dragonfly_task_operator.oci.documents import Descriptor, Unreadable, read_document
 from dragonfly_task_operator.oci.locations import as_written, follow, is_same_server
+from dragonfly_task_operator.oci.media_types import INDEXES, plain
 from dragonfly_task_operator.oci.registry import Fetched, Missing, Repository
 
 COSIGN = ("sig", "att", "sbom")
 MAX_PAGES = 100
-_LINK = re.compile(r'<([^<>]*)>((?:\s*;\s*[A-Za-z*-]+\s*=\s*(?:"[^"]*"|[^\s";,]+))*)')
-_PARAMETER = re.compile(r';\s*([A-Za-z*-]+)\s*=\s*(?:"([^"]*)"|([^\s";,]+))')
+_NAME, _QUOTED, _BARE = r"([\w!#$&+.^`|~*-]+)", r'"((?:[^"\\]|\\.)*)"', r'([^\s";,]+)'
+_PARAMETER = re.compile(rf"\s*;\s*{_NAME}(?:\s*=\s*(?:{_QUOTED}|{_BARE}))?", re.ASCII)
+_TARGET = re.compile(r"<([^<>]*)>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,13 @@ async def _read_page(repository: Repository, url: str, what: str) -> tuple[tuple
     answer = await repository.page(url)
     if answer is None:
         raise Unreadable(f"a page of {what} is not there; check the registry")
-    document = read_document(answer.body, content_type=answer.headers.get("Content-Type", ""), what=what)
+    content_type = answer.headers.get("Content-Type", "")
+    try:
+        document = read_document(answer.body, content_type=content_type, what=what)
+    except Unreadable:
+        if b'"manifests"' in answer.body or (plain(content_type) in INDEXES and answer.body.strip()):
+            raise ImageUnresolvable(f"{what} is cut off or malformed; check the registry") from None
+        raise
     if not document.is_index:
         raise Unreadable(f"a page of {what} is no index; check the registry")
     link = next_link(answer.headers.getall("Link", []))
@@ -106,8 +114,12 @@ def _followed(url: str, link: str, what: str) -> str:
 def next_link(headers: Sequence[str]) -> str | None:
     """Read from Link headers (RFC 8288) where the next page is; None where this was the last."""
     for header in headers:
-        for target, parameters in _LINK.findall(header):
-            for name, quoted, bare in _PARAMETER.findall(parameters):
+        end = 0
+        while target := _TARGET.search(header, end):
+            end = target.end()
+            while parameter := _PARAMETER.match(header, end):
+                name, quoted, bare = parameter.groups("")
                 if name.lower() == "rel" and "next" in (quoted or bare).lower().split():
-                    return str(target)
+                    return target[1]
+                end = parameter.end()
     return None

@@ -149,6 +149,28 @@ async def test_registry_that_can_not_list_referrers_is_asked_for_the_tag_of_thei
 
 
 @pytest.mark.parametrize(
+    ("body", "media_type"),
+    [
+        (index_of(EMPTY).body[:-9], make.INDEX),
+        (b'{"schemaVersion": 2, "mani', make.INDEX),
+        (index_of(EMPTY).body[:-9], "application/json"),
+        (b'{"manifests": {}}', "application/json"),
+        (b"<html>", make.INDEX),
+    ],
+    ids=str,
+)
+async def test_list_that_is_broken_is_told_and_not_taken_for_none(
+    registry: ScriptedRegistry, read: Reader, body: bytes, media_type: str
+) -> None:
+    registry.content[f"{REPOSITORY}/referrers/{IMAGE.root.digest}"] = Content(media_type, body)
+
+    (unknown,) = (await read(registry.url(), includeReferrers=True)).unknown
+
+    assert (unknown.position, unknown.digest) == ("referrers", IMAGE.root.digest)
+    assert "cut off or malformed; check the registry" in unknown.why
+
+
+@pytest.mark.parametrize(
     "link", ['</v2/library/app/referrers/{}?last=1>; rel="next"', "<?last=1>; rel=next", "<{url}?last=1>;rel=next"]
 )
 async def test_list_is_read_page_by_page(registry: ScriptedRegistry, read: Reader, link: str) -> None:
@@ -264,6 +286,10 @@ async def test_attestation_in_the_index_belongs_to_its_platform_as_a_referrer(
         (["</a>; rel=prev", "</b>; type=x; rel=next"], "/b"),
         (["</a?x=1,2;3>; rel=next"], "/a?x=1,2;3"),
         (["/a; rel=next"], None),
+        (['</a>; title="a\\"; b"; rel=next'], "/a"),
+        (["</a>; crossorigin; rel=next"], "/a"),
+        (["</a>; title*=UTF-8''b; x.y=1; rel=next"], "/a"),
+        (['</a>; title="</b>; rel=next"; rel=last'], None),
         (["<" * 10_000], None),
     ],
 )
