@@ -32,14 +32,14 @@ def is_said_to_be_unknown(value: object) -> bool:
     return isinstance(value, Mapping) and value.get("os") == value.get("architecture") == _UNKNOWN
 
 
-def read_platform(config: bytes) -> str:
-    """Read from an image's config what it is for; empty where it does not say."""
+def read_platform(config: bytes) -> str | None:
+    """Read from an image's config what it is for; empty where it does not say, None where it is no config."""
     try:
         read = json.loads(config)
     except (ValueError, RecursionError):
-        return ""
+        return None
     # Clients in Go take any case of the names.
-    return platform_of({name.lower(): value for name, value in read.items()}) if isinstance(read, dict) else ""
+    return platform_of({name.lower(): value for name, value in read.items()}) if isinstance(read, dict) else None
 
 
 def is_platform(platform: str, wanted: str) -> bool:

@@ -217,15 +217,23 @@ class Walk:
     async def _platform_of(self, fetched: Fetched) -> str:
         """Give the platform of an image, which its config tells; empty where that does not, or there is none."""
         config = fetched.document.config
-        if config is None or config.flaw or config.media_type not in CONFIGS:
+        if config is None or not (config.media_type in CONFIGS or kind_of(config.media_type) is Kind.UNSAID):
             return ""
-        try:
-            return read_platform(await self._repository.blob(config.digest))
-        except Missing:
-            raise Unreadable(
-                f"the config {config.digest} of {self._at.name} {fetched.digest} is not at {self._at.url}, and without"
-                " it the platform can't be told; leave platform out, or push the image again"
-            ) from None
+        what, trouble = f"the config {config.digest}", "is cut off or malformed"
+        platform: str | None = None
+        if config.flaw:
+            what, trouble = "the config", f"can't be asked for ({config.flaw})"
+        else:
+            try:
+                platform = read_platform(await self._repository.blob(config.digest))
+            except Missing:
+                trouble = f"is not at {self._at.url}"
+        if platform is not None:
+            return platform
+        raise Unreadable(
+            f"{what} of {self._at.name} {fetched.digest} {trouble}, and without it the platform can't be told; leave"
+            " platform out, or push the image again"
+        )
 
     def _miss(self, item: _Due, error: Missing) -> None:
         """Judge of a manifest that is listed and that the registry does not have."""

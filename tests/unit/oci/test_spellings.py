@@ -134,6 +134,47 @@ async def test_entry_whose_config_is_missing_is_told(registry: ScriptedRegistry,
     assert (unknown.digest, "without it the platform can't be told" in unknown.why) == (lost.digest, True)
 
 
+@pytest.mark.parametrize("media_type", ["", None, "application/octet-stream", "application/json", make.DOCKER_CONFIG])
+async def test_config_tells_the_platform_whatever_it_is_called(
+    registry: ScriptedRegistry, read: Reader, media_type: str | None
+) -> None:
+    config = make.config(architecture="arm64")
+    child = make.document(
+        make.MANIFEST, config=config.descriptor(mediaType=media_type), layers=[make.blob("of arm").descriptor()]
+    )
+    beside = make.manifest(make.config(), LAYER)
+    entries = [child.descriptor(), beside.descriptor(platform={"os": "linux", "architecture": "arm64"})]
+    registry.holds(Image(make.document(make.INDEX, manifests=entries), (child, beside), (config,)))
+
+    found = await read(registry.url(), platform="linux/arm64")
+
+    assert {part.digest for part in found.parts} >= {make.blob("of arm").digest, LAYER.digest}
+
+
+@pytest.mark.parametrize("body", [b'{"os": "linux", "archi', b"[]", b"<html>", b""])
+async def test_entry_whose_config_can_t_be_read_is_told(registry: ScriptedRegistry, read: Reader, body: bytes) -> None:
+    broken, amd = Content(make.CONFIG, body), make.config()
+    unclear, for_amd = make.manifest(broken, make.blob("of whom")), make.manifest(amd, LAYER)
+    entries = [unclear.descriptor(), for_amd.descriptor(platform={"os": "linux", "architecture": "amd64"})]
+    registry.holds(Image(make.document(make.INDEX, manifests=entries), (unclear, for_amd), (broken, amd)))
+
+    (unknown,) = (await read(registry.url(), platform="linux/amd64")).unknown
+
+    assert (unknown.digest, "is cut off or malformed, and without it" in unknown.why) == (unclear.digest, True)
+
+
+async def test_entry_whose_config_can_t_be_asked_for_is_told(registry: ScriptedRegistry, read: Reader) -> None:
+    amd = make.config()
+    unclear = make.document(make.MANIFEST, config=amd.descriptor(digest="sha256:cut"), layers=[])
+    for_amd = make.manifest(amd, LAYER)
+    entries = [unclear.descriptor(), for_amd.descriptor(platform={"os": "linux", "architecture": "amd64"})]
+    registry.holds(Image(make.document(make.INDEX, manifests=entries), (unclear, for_amd), (amd,)))
+
+    (unknown,) = (await read(registry.url(), platform="linux/amd64")).unknown
+
+    assert (unknown.digest, "the config of library/app" in unknown.why) == (unclear.digest, True)
+
+
 @pytest.mark.parametrize(
     ("platform", "wanted", "is_it"),
     [
