@@ -50,6 +50,8 @@ _NAMES = {
 _SHAPES = {"mediaType", "manifests", "config", "layers", "blobs"}
 _CONTENT = {"config", "layers", "blobs"}
 _POINTERS = {"mediaType", "digest", "urls", "platform"}
+_DESCRIBED = ("mediaType", "digest", "size")
+"""What every descriptor has to have."""
 
 
 class Unreadable(ImageUnresolvable):
@@ -129,6 +131,11 @@ def read_document(body: bytes, *, content_type: str, what: str) -> Document:
         raise Unreadable(
             f"{what} is JSON, but no manifest or index: it names neither manifests nor layers; is it really a registry"
             " that answers there?"
+        )
+    if not said and manifests and content:
+        raise Unreadable(
+            f"{what} names manifests as an index does, and layers as a manifest does, and does not say which it is;"
+            " push the image again"
         )
     if said:
         media_type = said[0]
@@ -241,7 +248,7 @@ def _list(document: _Object, name: str, what: str) -> tuple[Descriptor, ...]:
 
 def _config(document: _Object) -> tuple[Descriptor, ...]:
     found = document.get("config")
-    if found is None or (isinstance(found, _Object) and found.get("digest") in (None, "")):
+    if found is None or (isinstance(found, _Object) and not any(map(found.get, _DESCRIBED))):
         return ()  # or nothing, as Go writes it
     return (_descriptor(found, "config"),)
 

@@ -81,6 +81,7 @@ class Walk:
         self._repository = repository
         self._wishes = wishes
         self._parts = Parts(at)
+        self._walked: set[str] = set()
         self._offered: set[str] = set()
         self._attestations: dict[str, list[Descriptor]] = {}
         self._has_wanted = False
@@ -110,6 +111,7 @@ class Walk:
     async def _descend(self, level: Sequence[_Node]) -> None:
         for depth in range(1, MAX_DEPTH + 1):
             due: dict[str, _Due] = {}
+            self._walked.update(node.fetched.digest for node in level)
             for node in level:
                 self._take(node, due)
             if due and depth == MAX_DEPTH:
@@ -127,7 +129,8 @@ class Walk:
             if descriptor.flaw:
                 self._parts.note(descriptor, parent, descriptor.flaw)
             elif kind_of(descriptor.media_type) in {Kind.INDEX, Kind.MANIFEST}:
-                # Some clients of artifacts follow these as well.
+                # Some clients of artifacts follow these as well, others fetch them as blobs.
+                self._parts.add_unread(descriptor, node.platforms)
                 self._follow(_Due(descriptor, parent, refers=node.refers), node.platforms, due)
             else:
                 self._parts.add_blob(descriptor, node.platforms)
@@ -165,14 +168,17 @@ class Walk:
             )
 
     def _follow(self, item: _Due, platforms: Iterable[str], due: dict[str, _Due]) -> None:
-        """Have a manifest fetched, once."""
+        """Have a manifest fetched, once. What is listed more than once has to be what any of its entries says."""
         digest = item.descriptor.digest
-        if digest in self._parts.manifests:
+        if digest in self._walked:
             self._parts.manifests[digest].platforms.update(platforms)
             return
         known = due.setdefault(digest, item)
         known.platforms.update(platforms)
         known.wanted = known.wanted and item.wanted
+        known.refers = known.refers and item.refers
+        if item.descriptor.attests is None:
+            known.descriptor, known.parent = item.descriptor, item.parent
 
     async def _fetch(self, due: Sequence[_Due]) -> list[_Node]:
         """Fetch manifests; give those that can be read and are wanted."""

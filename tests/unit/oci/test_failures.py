@@ -125,6 +125,9 @@ async def test_registry_that_goes_on_failing_ends_the_run(registry: ScriptedRegi
         pytest.param(b'{"errors": [{"code": "DENIED"}]}', "is an error of the registry, served as if", id="error"),
         pytest.param(b'{"name": "library/app", "tags": ["1"]}', "names neither manifests nor layers", id="tags"),
         pytest.param(
+            json.dumps({"manifests": [{}], "layers": [{}]}).encode(), "does not say which it is; push", id="both"
+        ),
+        pytest.param(
             b'{"mediaType": "application/vnd.future.v9+json", "parts": []}',
             "calls itself application/vnd.future",
             id="future",

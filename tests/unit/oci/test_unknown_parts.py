@@ -140,6 +140,41 @@ async def test_reference_without_a_digest_that_peers_know_is_told(
     assert unknown.position.startswith(f"{field}[0] of sha256:")
 
 
+@pytest.mark.parametrize(
+    "config",
+    each("mediaType", make.CONFIG) + each("size", 7) + [{"mediaType": make.CONFIG, "digest": "", "size": 7}],
+    ids=str,
+)
+async def test_config_that_is_described_without_a_digest_is_told(
+    registry: ScriptedRegistry, read: Reader, config: dict[str, Any]
+) -> None:
+    registry.holds(make.document(make.MANIFEST, config=config, layers=[make.blob("layer").descriptor()]))
+
+    (unknown,) = (await read(registry.url())).unknown
+
+    assert unknown.position.startswith("config of sha256:")
+
+
+@pytest.mark.parametrize("config", [None, {}, {"mediaType": "", "digest": "", "size": 0}], ids=str)
+async def test_config_of_nothing_is_none(registry: ScriptedRegistry, read: Reader, config: Any) -> None:
+    registry.holds(make.document(make.MANIFEST, config=config, layers=[make.blob("layer").descriptor()]))
+
+    assert (await read(registry.url())).unknown == ()
+
+
+async def test_layer_that_is_a_manifest_is_read_on_and_asked_for_as_a_blob_too(
+    registry: ScriptedRegistry, read: Reader
+) -> None:
+    layer = make.blob("layer")
+    child = make.manifest(make.config(), layer)
+    registry.holds(Image(make.manifest(make.config("linux", "arm64"), child), (child,), ()))
+
+    found = await read(registry.url())
+
+    assert layer.digest in {part.digest for part in found.parts}
+    assert urls_of(found, child.digest) == [f"library/app/{kind}/{child.digest}" for kind in ("manifests", "blobs")]
+
+
 @pytest.mark.parametrize("media_type", ["", None, 7, "application/octet-stream", "application/json", "no type at all"])
 async def test_entry_that_does_not_say_what_it_is_is_looked_at(
     registry: ScriptedRegistry, read: Reader, media_type: Any
@@ -260,6 +295,34 @@ async def test_attestation_that_the_registry_lacks_spoils_nothing(
     found = await read(registry.url(), **target)
 
     assert (layer.digest in {part.digest for part in found.parts}, found.unknown) == (True, ())
+
+
+@pytest.mark.parametrize("is_nested", [False, True])
+async def test_manifest_that_is_listed_as_an_attestation_and_as_a_platform_is_not_spared_when_it_is_missing(
+    registry: ScriptedRegistry, read: Reader, *, is_nested: bool
+) -> None:
+    gone = make.manifest(make.config(), make.blob("layer"))
+    attestation = gone.descriptor(platform={"os": "unknown", "architecture": "unknown"})
+    platform = gone.descriptor(platform={"os": "linux", "architecture": "amd64"})
+    nested = index_of(platform)
+    root = index_of(attestation, nested.descriptor() if is_nested else platform)
+    registry.holds(Image(root, (nested,), ()))
+
+    with pytest.raises(ImageUnresolvable, match=f"a manifest for linux/amd64 that it does not have: {gone.digest}"):
+        await read(registry.url())
+
+
+async def test_manifest_that_is_also_listed_as_what_nobody_knows_is_read_all_the_same(
+    registry: ScriptedRegistry, read: Reader
+) -> None:
+    layer = make.blob("layer")
+    child = make.manifest(make.config(), layer)
+    root = index_of(child.descriptor(mediaType="application/vnd.future.v9+json"), child.descriptor())
+    registry.holds(Image(root, (child,), ()))
+
+    found = await read(registry.url(), ignoreUnknownParts=True)
+
+    assert (layer.digest in {part.digest for part in found.parts}, len(found.unknown)) == (True, 1)
 
 
 @pytest.mark.parametrize("target", [{}, {"platform": "linux/arm64"}])
