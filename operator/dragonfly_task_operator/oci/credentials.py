@@ -29,7 +29,7 @@ class Secrets(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A name and a password; neither is ever shown."""
+    """A name and a password; neither is ever shown. Bytes that are no UTF-8 are in them as Python escapes them."""
 
     username: str = field(repr=False)
     password: str = field(repr=False)
@@ -37,7 +37,8 @@ class Credentials:
     @property
     def basic(self) -> str:
         """The header that logs in with them."""
-        return f"Basic {base64.b64encode(f'{self.username}:{self.password}'.encode()).decode()}"
+        written = f"{self.username}:{self.password}".encode(errors="surrogateescape")
+        return f"Basic {base64.b64encode(written).decode()}"
 
     @property
     def has_stray_space(self) -> bool:

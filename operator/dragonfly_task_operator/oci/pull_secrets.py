@@ -174,10 +174,11 @@ def _decode(auth: str) -> tuple[str, str]:
     """Read a name and a password, as whatever writes base64 writes it: padded or not, broken into lines, for URLs."""
     written = "".join(auth.split()).rstrip("=").replace("-", "+").replace("_", "/")
     try:
-        decoded = base64.b64decode(written + "=" * (-len(written) % 4), validate=True).decode()
+        decoded = base64.b64decode(written + "=" * (-len(written) % 4), validate=True)
     except (binascii.Error, UnicodeError):
         raise ValueError("no base64") from None
-    username, colon, password = decoded.partition(":")
+    # Bytes of any encoding are sent as they are, as clients in Go do it.
+    username, colon, password = decoded.decode(errors="surrogateescape").partition(":")
     if not colon:
         raise ValueError("no name and password")
     return username, password.strip("\0")  # as docker does it
