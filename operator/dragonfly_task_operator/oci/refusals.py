@@ -9,7 +9,7 @@ from yarl import URL
 
 from dragonfly_task_operator.errors import RegistryDenied
 from dragonfly_task_operator.oci.addresses import origin
-from dragonfly_task_operator.oci.challenges import Basic, Bearer, Other
+from dragonfly_task_operator.oci.challenges import Basic, Bearer, Other, choose
 from dragonfly_task_operator.oci.credentials import DOCKER_HUB, Credentials, IdentityToken, Keyring, Login
 from dragonfly_task_operator.oci.locations import authority, canonical_host, is_same_server
 from dragonfly_task_operator.oci.statuses import words
@@ -45,8 +45,15 @@ def refused(answer: Answer, attempts: Attempts, *, registry: URL, name: str, key
     """
     here = origin(registry)
     if not is_same_server(answer.url, registry):
+        there = f"{origin(answer.url)}, where {here} sends whoever asks for {name},"
+        if isinstance(choose(answer.headers.getall("WWW-Authenticate", [])), Bearer):
+            return RegistryDenied(
+                f"{there} is a registry itself and wants a login ({words(answer.status)}), which is not done at a host"
+                f" that another one names: name the image at {origin(answer.url)}, with a Secret for that host in"
+                " pullSecretRef if it is private"
+            )
         return RegistryDenied(
-            f"{origin(answer.url)}, where {here} sends whoever asks for {name}, refuses to serve it"
+            f"{there} refuses to serve it"
             f" ({words(answer.status)}); nothing of a Secret is sent there: check the storage behind the registry,"
             " what is between it and the operator, and the clocks, which the life of a signed URL hangs on"
         )
