@@ -9,6 +9,7 @@ from collections.abc import Mapping
 _WORD = re.compile(r"[a-z0-9._-]{1,32}")
 _UNKNOWN = "unknown"
 _ARCHITECTURES = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "i386": "386", "armhf": "arm"}
+_NUMBER = re.compile(r"[0-9]")
 _DEFAULT_VARIANTS = {"arm64": "v8", "arm": "v7", "amd64": "v1"}
 """What containerd takes an architecture without a variant for."""
 
@@ -21,7 +22,7 @@ def platform_of(value: object) -> str:
     if not isinstance(value, Mapping):
         return ""
     os, architecture, variant = (_word(value.get(key)) for key in ("os", "architecture", "variant"))
-    architecture = _ARCHITECTURES.get(architecture, architecture)
+    architecture, variant = _architecture(architecture), _variant(variant)
     if os in {"", _UNKNOWN} or architecture in {"", _UNKNOWN}:
         return ""
     return "/".join(filter(None, (os, architecture, variant)))
@@ -44,10 +45,22 @@ def read_platform(config: bytes) -> str | None:
 
 def is_platform(platform: str, wanted: str) -> bool:
     """Tell whether a user who writes `wanted` means this platform. Without a variant, every variant is meant."""
+    wanted_os, wanted_architecture, *wanted_variant = wanted.split("/")
+    wants = [wanted_os, _architecture(wanted_architecture), *map(_variant, wanted_variant)]
     os, architecture, *variant = platform.split("/")
     if not variant and architecture in _DEFAULT_VARIANTS:
         variant = [_DEFAULT_VARIANTS[architecture]]
-    return [os, architecture, *variant][: wanted.count("/") + 1] == wanted.split("/")
+    return [os, architecture, *variant][: len(wants)] == wants
+
+
+def _architecture(word: str) -> str:
+    """Write an architecture as Go names it."""
+    return _ARCHITECTURES.get(word, word)
+
+
+def _variant(word: str) -> str:
+    """Write a variant as containerd does: `8` is `v8`."""
+    return f"v{word}" if _NUMBER.fullmatch(word) else word
 
 
 def _word(value: object) -> str:

@@ -189,6 +189,10 @@ async def test_entry_whose_config_can_t_be_asked_for_is_told(registry: ScriptedR
         ("linux/arm/v6", "linux/arm", True),
         ("windows/amd64", "linux/amd64", False),
         ("linux/s390x", "linux/s390x/z13", False),
+        ("linux/amd64", "linux/x86_64", True),
+        ("linux/arm64/v8", "linux/aarch64", True),
+        ("linux/arm64", "linux/arm64/8", True),
+        ("linux/arm/v6", "linux/arm/7", False),
     ],
 )
 def test_platform_is_meant_as_containerd_means_it(platform: str, wanted: str, *, is_it: bool) -> None:
@@ -234,6 +238,7 @@ def test_reference_that_is_no_digest_is_the_user_s_to_mend(reference: str) -> No
         {"os": "Linux", "architecture": "ARM64"},
         {"os": "linux", "architecture": "aarch64"},
         {"os": "linux", "architecture": "arm64", "variant": None, "rootfs": 7},
+        {"os": "linux", "architecture": "arm64", "variant": "8"},
     ],
     ids=str,
 )
@@ -243,4 +248,5 @@ async def test_config_tells_its_platform_in_any_spelling(
     config = make.document(make.CONFIG, **words)
     registry.holds(Image(make.manifest(config, LAYER), (), (config,)))
 
-    assert (await read(registry.url(), platform="linux/arm64")).platforms == ("linux/arm64",)
+    (platform,) = (await read(registry.url(), platform="linux/arm64")).platforms
+    assert platform == ("linux/arm64/v8" if words.get("variant") else "linux/arm64")
