@@ -10,7 +10,7 @@ from dragonfly_task_operator.engine.unlooked import require_known
 from tests.messages.situations import situation
 from tests.messages.stage import Stage
 from tests.registry import image as make
-from tests.registry.image import Content, multi_platform
+from tests.registry.image import Content, Image, multi_platform
 
 SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1+prettyjws"
 
@@ -88,6 +88,18 @@ async def _(stage: Stage) -> object:
     return await served(stage, b'{"layers": [], "Layers": []}', make.MANIFEST)
 
 
+@situation("it lists manifests and layers, and does not say what it is")
+async def _(stage: Stage) -> object:
+    return await served(stage, b'{"manifests": [{}], "layers": [{}]}', "application/json")
+
+
+@situation("a platform is wanted, and the config that tells it is cut off")
+async def _(stage: Stage) -> object:
+    config = Content(make.CONFIG, b'{"architecture": "am')
+    stage.registry.holds(Image(make.manifest(config), (), (config,)))
+    return await stage.read(platform="linux/amd64")
+
+
 @situation("an index lists a manifest that the registry does not have")
 async def _(stage: Stage) -> object:
     image = multi_platform()
@@ -108,6 +120,20 @@ async def _(stage: Stage) -> object:
 @situation("a deletion is of an index with a media type of tomorrow")
 async def _(stage: Stage) -> object:
     return await deleted(stage, Content("application/vnd.oci.image.manifest.v9+json", b"{}").descriptor())
+
+
+@situation("a deletion is of an image with referrers, whose list is cut off")
+async def _(stage: Stage) -> object:
+    root = make.document(make.INDEX, mediaType=make.INDEX, manifests=[])
+    stage.registry.content[f"/v2/library/app/referrers/{root.digest}"] = Content(make.INDEX, root.body[:-9])
+    return await deleted(stage, includeReferrers=True)
+
+
+@situation("a deletion is of an image of which another one is to keep what could not be looked at")
+async def _(stage: Stage) -> object:
+    root = make.document(make.INDEX, mediaType=make.INDEX, manifests=[Content(SCHEMA_1, b"{}").descriptor()])
+    stage.registry.holds(root, "kept")
+    return await deleted(stage, keepSharedWith=[stage.url("kept")])
 
 
 @situation("a deletion is of an index with a reference to nothing")

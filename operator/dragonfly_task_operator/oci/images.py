@@ -8,6 +8,7 @@ from dataclasses import replace
 from dragonfly_task_operator.api.targets import Target
 from dragonfly_task_operator.engine.model import Image
 from dragonfly_task_operator.engine.ports import Troubled
+from dragonfly_task_operator.engine.subject import image_name
 from dragonfly_task_operator.oci.addresses import Gate
 from dragonfly_task_operator.oci.authorities import trusting
 from dragonfly_task_operator.oci.credentials import Keyring, Secrets
@@ -62,13 +63,20 @@ class RegistryImages:
                 return await Walk(at, Repository(at, transport, keyring, troubled), wishes).image()
 
             image = await read(at, target.platform)
-            spared = [
-                await read(ManifestURL.of(each, scheme=self._gate.scheme_of), None)
+            spared = {
+                each: await read(ManifestURL.of(each, scheme=self._gate.scheme_of), None)
                 for each in target.keep_shared_with or ()
-            ]
-        kept = {part.digest for each in spared for part in each.parts}
+            }
+        kept = {part.digest for each in spared.values() for part in each.parts}
         parts = tuple(part for part in image.parts if part.digest not in kept)
-        unknown = (*image.unknown, *(part for each in spared for part in each.unknown))
+        unknown = (
+            *image.unknown,
+            *(
+                replace(part, position=f"{part.position} in {image_name(each)} of keepSharedWith")
+                for each, other in spared.items()
+                for part in other.unknown
+            ),
+        )
         return replace(image, parts=parts, kept=len(image.parts) - len(parts), unknown=unknown)
 
     async def _read_secrets(

@@ -272,7 +272,9 @@ async def test_images_to_spare_are_to_be_known_as_a_whole_too(registry: Scripted
 
     found = await read(registry.url("bad"), keepSharedWith=[registry.url("good")])
 
-    assert ["schema 1" in part.why for part in found.unknown] == [True]
+    (unknown,) = found.unknown
+    assert "schema 1" in unknown.why
+    assert unknown.position.endswith(f" in {registry.host}/library/app:good of keepSharedWith")
 
 
 @pytest.mark.parametrize(
