@@ -20,11 +20,12 @@ from yarl import URL
 from dragonfly_task_operator import __version__, files
 from dragonfly_task_operator.dragonfly import tls
 from dragonfly_task_operator.dragonfly.channels import ChannelPool
+from dragonfly_task_operator.dragonfly.lean.wire import LeanWire
 from dragonfly_task_operator.dragonfly.memory import HostMemory
 from dragonfly_task_operator.dragonfly.peers import GrpcPeers
 from dragonfly_task_operator.dragonfly.planning import TargetResolver
 from dragonfly_task_operator.dragonfly.schedulers import GrpcSchedulers
-from dragonfly_task_operator.dragonfly.wire import GrpcWire
+from dragonfly_task_operator.dragonfly.wire import GrpcWire, Wire
 from dragonfly_task_operator.engine.ports import Clock
 from dragonfly_task_operator.engine.run import Means
 from dragonfly_task_operator.errors import StartError
@@ -148,7 +149,7 @@ async def _work(settings: Settings, stop: asyncio.Event, take_signals: Callable[
             ),
             schedulers=schedulers,
             peers=GrpcPeers(
-                GrpcWire(pool),
+                _wire(settings, pool),
                 memory=memory,
                 tls=peers_tls,
                 timeout=settings.rpc_timeout,
@@ -204,6 +205,11 @@ async def _work(settings: Settings, stop: asyncio.Event, take_signals: Callable[
         if not watched.cancelled():
             watched.result()
     log.info("operator.stopped")
+
+
+def _wire(settings: Settings, pool: ChannelPool) -> Wire:
+    grpcio = GrpcWire(pool)
+    return grpcio if settings.peer_transport == "grpc" else LeanWire(pool, secured=grpcio)
 
 
 def _proxy_for(proxies: Proxies, url: str) -> str | None:

@@ -40,18 +40,19 @@ _PATH = frozenset({OwnKind.NETWORK, OwnKind.FORBIDDEN})
 """Kinds that are about the way to an address: from afar, or to an address that is nobody's, they are not own."""
 
 
-def of_errno(number: int | None, *, ip: str | None = None) -> OwnTrouble | None:
+def of_errno(number: int | None, *, ip: str | None = None, from_afar: bool = False) -> OwnTrouble | None:
     """Judge a number of the system's.
 
     Args:
         number: as of OSError.
         ip: where to; None where that is not known.
+        from_afar: whether it came after the request to connect had left.
 
     Returns:
         what to raise instead, or None where the trouble is the other side's.
     """
     kind = _KINDS.get(number or 0)
-    if kind is None or (kind in _PATH and ip is not None and _is_nobodys(ip)):
+    if kind is None or (kind in _PATH and (from_afar or (ip is not None and _is_nobodys(ip)))):
         return None
     return OwnTrouble(kind, _message(kind, number or 0, ip))
 
@@ -62,9 +63,7 @@ def of_words(words: str, *, ip: str | None = None) -> OwnTrouble | None:
     Args and returns are those of `of_errno`.
     """
     number = next((number for text, number in _WORDS.items() if text in words), None)
-    if number is None or (_FROM_AFAR in words and _KINDS[number] in _PATH):
-        return None
-    return of_errno(number, ip=ip)
+    return of_errno(number, ip=ip, from_afar=_FROM_AFAR in words)
 
 
 def of_error(error: BaseException, *, ip: str | None = None) -> OwnTrouble | None:

@@ -14,7 +14,6 @@ from dragonfly_task_operator.dragonfly.discovery import Pod
 from dragonfly_task_operator.dragonfly.memory import HostMemory
 from dragonfly_task_operator.dragonfly.peers import GrpcPeers
 from dragonfly_task_operator.dragonfly.schedulers import GrpcSchedulers
-from dragonfly_task_operator.dragonfly.wire import GrpcWire
 from dragonfly_task_operator.engine.clearing import look
 from dragonfly_task_operator.engine.model import Cached, Host, HostListing
 from dragonfly_task_operator.errors import LookupFailed, NoSchedulerReachable, PeerError, PeerReason
@@ -23,6 +22,9 @@ from dragonfly_task_operator.settings import ClusterSettings, PodSelector, Servi
 from tests.simulator import SimulatedCluster
 from tests.simulator.hosts import AnnouncedHost
 from tests.unit.clocks import SteppingClock
+from tests.wires import wire_of
+
+pytestmark = pytest.mark.usefixtures("each_transport")
 
 TASK = "a1" * 32
 
@@ -96,7 +98,7 @@ async def operator_of(
         timeout=5,
         resolve=Names(addresses or {}).resolve,
     )
-    yield Operator(listing, GrpcPeers(GrpcWire(pool), memory=memory, tls={}, timeout=5, in_flight=9), clock)
+    yield Operator(listing, GrpcPeers(wire_of(pool), memory=memory, tls={}, timeout=5, in_flight=9), clock)
     await listing.aclose()
     await pool.aclose()
 

@@ -13,7 +13,6 @@ from dragonfly_task_operator.dragonfly.memory import HostMemory
 from dragonfly_task_operator.dragonfly.peers import GrpcPeers
 from dragonfly_task_operator.dragonfly.schedulers import GrpcSchedulers
 from dragonfly_task_operator.dragonfly.tls import RotatingCredentials
-from dragonfly_task_operator.dragonfly.wire import GrpcWire
 from dragonfly_task_operator.engine.clearing import look
 from dragonfly_task_operator.engine.model import Cached, Host, HostType, Presence
 from dragonfly_task_operator.errors import NoSchedulerReachable, PeerError, PeerReason, SettingsError
@@ -22,6 +21,9 @@ from tests.simulator import Link, SimulatedCluster
 from tests.simulator.tls import ServerFiles
 from tests.simulator.tls.authority import Authority, Pair
 from tests.unit.clocks import SteppingClock
+from tests.wires import wire_of
+
+pytestmark = pytest.mark.usefixtures("each_transport")
 
 TASK = "a1" * 32
 NAMES = ("127.1.0.1", "127.3.0.1", "::1")
@@ -61,7 +63,7 @@ async def ask_n0(world: SimulatedCluster, tls: RotatingCredentials | None, pool:
     own = pool or ChannelPool()
     try:
         memory = HostMemory(SteppingClock())
-        peers = GrpcPeers(GrpcWire(own), memory=memory, tls=by_cluster, timeout=5, in_flight=9)
+        peers = GrpcPeers(wire_of(own), memory=memory, tls=by_cluster, timeout=5, in_flight=9)
         return await look(peers, host, TASK)
     finally:
         if pool is None:

@@ -1,4 +1,7 @@
-"""gRPC channels: one per address, shared by every object, kept while in use and a little longer."""
+"""Connections: one per address, shared by every object, kept while in use and a little longer.
+
+Of both transports, for they share the files that there are.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,13 @@ from collections import OrderedDict, deque
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import grpc
 import grpc.aio
 
+from dragonfly_task_operator.dragonfly.lean.blocks import Blocks
+from dragonfly_task_operator.dragonfly.lean.link import Link
 from dragonfly_task_operator.dragonfly.tls import Credentials, RotatingCredentials
 from dragonfly_task_operator.observability.metrics import Metrics
 
@@ -18,10 +24,10 @@ IDLE_SECONDS = 10.0
 """How long an unused channel stays open: longer than the pause between two rounds of a run, mostly."""
 
 MAX_IDLE = 2048
-"""Most channels kept open unused; each costs some 33 KB here and a connection at the peer."""
+"""Most connections kept open unused; each costs some 33 KB here with grpcio, and a connection at the peer."""
 
 MAX_OPEN = 8192
-"""Most channels open at once where nobody says how many files there are."""
+"""Most connections open at once where nobody says how many files there are."""
 
 PROBES = 128
 """Most looks at once into what is wrong with a connection, likewise."""
@@ -58,9 +64,15 @@ class Endpoint:
         return (self.tls.files.server_name if self.tls else None) or self.name
 
 
+C = TypeVar("C")
+
+_Key: TypeAlias = tuple[Endpoint, bool]
+"""Where a connection leads, and whether it is a link: one kind does not stand in for the other."""
+
+
 @dataclass(slots=True)
-class Connection:
-    """A channel and how many use it.
+class Connection(Generic[C]):
+    """A channel of grpcio, or a link, and how many use it.
 
     Attributes:
         credentials: what it was opened with.
@@ -71,7 +83,7 @@ class Connection:
     """
 
     endpoint: Endpoint
-    channel: grpc.aio.Channel
+    channel: C
     credentials: Credentials | None
     pool: ChannelPool
     metrics: Metrics
@@ -80,6 +92,16 @@ class Connection:
     broken: bool = False
     idle_since: float = 0.0
 
+    @property
+    def key(self) -> _Key:
+        """What the pool knows it by."""
+        return self.endpoint, isinstance(self.channel, Link)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is to be sent on it any more. A link that ended while nobody used it has told nobody."""
+        return self.broken or (isinstance(self.channel, Link) and self.channel.broken)
+
 
 def grpc_target(ip: str, port: int) -> str:
     """Write an address so that gRPC looks nothing up: `ipv4:10.0.0.7:4000`, `ipv6:[fd00::7]:4000`."""
@@ -87,17 +109,17 @@ def grpc_target(ip: str, port: int) -> str:
 
 
 class ChannelPool:
-    """Channels by endpoint.
+    """Connections by endpoint.
 
-    A channel whose request failed is not used again: gRPC would answer from its memory of the failure for a while, and
+    One whose request failed is not used again: gRPC would answer from its memory of the failure for a while, and
     a peer that has come back would still be called unreachable. Nor is one whose TLS files have changed since: requests
     under way on it go on.
 
     Args:
         metrics: where requests are counted.
-        limit: most channels open at once, in use or kept; who needs one more waits in line until one has been closed.
+        limit: most open at once, in use or kept; who needs one more waits in line until one has been closed.
         probes: most looks at once into what is wrong with a connection; each takes a file of its own.
-        idle: most channels kept that nobody uses.
+        idle: most kept that nobody uses.
     """
 
     def __init__(
@@ -106,30 +128,37 @@ class ChannelPool:
         self._metrics = metrics or Metrics()  # counted all the same, for nobody
         self._limit, self._most_idle = limit, idle
         self._open = self._held = 0
-        self._connections: dict[Endpoint, Connection] = {}
-        self._idle: OrderedDict[Endpoint, Connection] = OrderedDict()
+        self._connections: dict[_Key, Connection[Any]] = {}
+        self._idle: OrderedDict[_Key, Connection[Any]] = OrderedDict()
         """Those of `_connections` that nobody uses, the longest idle first."""
-        self._opening: dict[Endpoint, asyncio.Future[None]] = {}
+        self._opening: dict[_Key, asyncio.Future[None]] = {}
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._closing: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.TimerHandle | None = None
+        self._blocks = Blocks()
         self.probing = asyncio.Semaphore(probes)
 
-    async def connection(self, endpoint: Endpoint) -> AbstractContextManager[Connection]:
-        """Lend the connection to an endpoint, once it may be open. To be entered at once."""
-        return self._lent(self._usable(endpoint) or await self._opened(endpoint))
+    async def connection(self, endpoint: Endpoint) -> AbstractContextManager[Connection[grpc.aio.Channel]]:
+        """Lend the channel to an endpoint, once it may be open. To be entered at once."""
+        key = (endpoint, False)
+        return self._lent(self._usable(key) or await self._opened(key))
 
-    def once_more(self, connection: Connection) -> AbstractContextManager[Connection] | None:
+    async def link(self, endpoint: Endpoint) -> AbstractContextManager[Connection[Link]]:
+        """Lend the link to a plaintext endpoint, likewise."""
+        key = (endpoint, True)
+        return self._lent(self._usable(key) or await self._opened(key))
+
+    def once_more(self, connection: Connection[C]) -> AbstractContextManager[Connection[C]] | None:
         """Lend a connection that is lent already for as long as it lasts; None where it is no longer to be used.
 
         Nor where more than a quarter of all are held for long: none might be left for peers.
         """
-        if self._held >= self._limit // 4 or self._usable(connection.endpoint) is not connection:
+        if self._held >= self._limit // 4 or self._usable(connection.key) is not connection:
             return None
         return self._held_long(connection)
 
     @contextmanager
-    def _held_long(self, connection: Connection) -> Iterator[Connection]:
+    def _held_long(self, connection: Connection[C]) -> Iterator[Connection[C]]:
         self._held += 1
         try:
             with self._lent(connection):
@@ -138,8 +167,8 @@ class ChannelPool:
             self._held -= 1
 
     @contextmanager
-    def _lent(self, connection: Connection) -> Iterator[Connection]:
-        self._idle.pop(connection.endpoint, None)
+    def _lent(self, connection: Connection[C]) -> Iterator[Connection[C]]:
+        self._idle.pop(connection.key, None)
         connection.users += 1
         try:
             yield connection
@@ -148,32 +177,36 @@ class ChannelPool:
             if connection.users == 0:
                 self._rest(connection)
 
-    def _usable(self, endpoint: Endpoint) -> Connection | None:
-        connection = self._connections.get(endpoint)
+    def _usable(self, key: _Key) -> Connection[Any] | None:
+        connection = self._connections.get(key)
         if connection is None:
             return None
-        if connection.broken or connection.credentials is not (endpoint.tls.current() if endpoint.tls else None):
-            if self._idle.pop(endpoint, None) is not None:
-                del self._connections[endpoint]
+        tls = key[0].tls
+        if connection.is_over or connection.credentials is not (tls.current() if tls else None):
+            if self._idle.pop(key, None) is not None:
+                del self._connections[key]
                 self._close(connection)
             return None
         return connection
 
-    async def _opened(self, endpoint: Endpoint) -> Connection:
+    async def _opened(self, key: _Key) -> Connection[Any]:
         """Open a connection, or wait for it where somebody else does already."""
-        while (connection := self._usable(endpoint)) is None:
-            opening = self._opening.get(endpoint)
+        while (connection := self._usable(key)) is None:
+            opening = self._opening.get(key)
             if opening is not None:
                 await asyncio.wait({opening})
                 continue
-            self._opening[endpoint] = opening = asyncio.get_running_loop().create_future()
+            self._opening[key] = opening = asyncio.get_running_loop().create_future()
+            endpoint, is_link = key
             try:
                 credentials = endpoint.tls.current() if endpoint.tls else None
                 await self._room()
-                channel = _open(endpoint, credentials)
-                self._connections[endpoint] = Connection(endpoint, channel, credentials, self, self._metrics)
+                channel = (
+                    Link(endpoint.ip, endpoint.port, read=self._blocks) if is_link else _open(endpoint, credentials)
+                )
+                self._connections[key] = Connection(endpoint, channel, credentials, self, self._metrics)
             finally:
-                del self._opening[endpoint]
+                del self._opening[key]
                 opening.set_result(None)
         return connection
 
@@ -201,17 +234,17 @@ class ChannelPool:
                 return
         self._open -= 1
 
-    def _rest(self, connection: Connection) -> None:
-        endpoint = connection.endpoint
-        replaced = self._connections.get(endpoint) is not connection
-        if connection.broken or replaced or self._waiting:
+    def _rest(self, connection: Connection[Any]) -> None:
+        key = connection.key
+        replaced = self._connections.get(key) is not connection
+        if connection.is_over or replaced or self._waiting:
             if not replaced:
-                del self._connections[endpoint]
+                del self._connections[key]
             self._close(connection)
             return
         loop = asyncio.get_running_loop()
         connection.idle_since = loop.time()
-        self._idle[endpoint] = connection
+        self._idle[key] = connection
         if len(self._idle) > self._most_idle:
             self._close_idle(1)
         if self._sweeper is None:
@@ -235,11 +268,15 @@ class ChannelPool:
     def _close_idle(self, number: int) -> None:
         """Close some that nobody uses, the longest idle first."""
         for _ in range(min(number, len(self._idle))):
-            endpoint, connection = self._idle.popitem(last=False)
-            del self._connections[endpoint]
+            key, connection = self._idle.popitem(last=False)
+            del self._connections[key]
             self._close(connection)
 
-    def _close(self, connection: Connection) -> None:
+    def _close(self, connection: Connection[Any]) -> None:
+        if isinstance(connection.channel, Link):
+            connection.channel.close()
+            self._make_room()
+            return
         task = asyncio.get_running_loop().create_task(connection.channel.close())
         self._closing.add(task)
         task.add_done_callback(self._closed)
@@ -249,13 +286,15 @@ class ChannelPool:
         self._make_room()
 
     async def aclose(self) -> None:
-        """Close every channel."""
+        """Close every connection."""
         if self._sweeper is not None:
             self._sweeper.cancel()
-        connections = [connection for connection in self._connections.values() if not connection.broken]
+        channels = [connection.channel for connection in self._connections.values() if not connection.broken]
         self._connections.clear()
         self._idle.clear()
-        await asyncio.gather(*self._closing, *(connection.channel.close() for connection in connections))
+        for link in (channel for channel in channels if isinstance(channel, Link)):
+            link.close()
+        await asyncio.gather(*self._closing, *(each.close() for each in channels if not isinstance(each, Link)))
 
 
 def _open(endpoint: Endpoint, credentials: Credentials | None) -> grpc.aio.Channel:

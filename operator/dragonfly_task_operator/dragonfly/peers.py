@@ -16,7 +16,8 @@ from dragonfly_task_operator.dragonfly.announced import trouble_of_address
 from dragonfly_task_operator.dragonfly.channels import Endpoint
 from dragonfly_task_operator.dragonfly.memory import HostMemory
 from dragonfly_task_operator.dragonfly.pacing import DEFAULT_REQUESTS_PER_SECOND, Paces
-from dragonfly_task_operator.dragonfly.rpc import RpcError, parse
+from dragonfly_task_operator.dragonfly.rpc import parse
+from dragonfly_task_operator.dragonfly.rpc_error import RpcError
 from dragonfly_task_operator.dragonfly.tls import RotatingCredentials
 from dragonfly_task_operator.dragonfly.wire import Request, Wire
 from dragonfly_task_operator.engine.identity import TaskID

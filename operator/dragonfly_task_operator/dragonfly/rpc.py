@@ -1,8 +1,9 @@
-"""One unary request over gRPC, and what its failure means. The only place that knows gRPC's status codes."""
+"""One unary request over gRPC, and what its failure means."""
 
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import grpc
 import grpc.aio
@@ -11,20 +12,8 @@ from google.protobuf.message import DecodeError, Message
 from dragonfly_task_operator import own_trouble
 from dragonfly_task_operator.dragonfly import tls
 from dragonfly_task_operator.dragonfly.channels import Connection
-from dragonfly_task_operator.errors import OwnKind, OwnTrouble, PeerError, PeerReason
-
-_REASONS: dict[grpc.StatusCode, tuple[PeerReason, bool]] = {
-    grpc.StatusCode.UNAVAILABLE: (PeerReason.UNREACHABLE, True),
-    grpc.StatusCode.DEADLINE_EXCEEDED: (PeerReason.TIMEOUT, True),
-    grpc.StatusCode.RESOURCE_EXHAUSTED: (PeerReason.OVERLOADED, True),
-    grpc.StatusCode.UNIMPLEMENTED: (PeerReason.UNIMPLEMENTED, False),
-    grpc.StatusCode.PERMISSION_DENIED: (PeerReason.PERMISSION_DENIED, False),
-    grpc.StatusCode.UNAUTHENTICATED: (PeerReason.PERMISSION_DENIED, False),
-    grpc.StatusCode.INVALID_ARGUMENT: (PeerReason.INTERNAL, False),
-    grpc.StatusCode.FAILED_PRECONDITION: (PeerReason.INTERNAL, False),
-    grpc.StatusCode.OUT_OF_RANGE: (PeerReason.INTERNAL, False),
-}
-"""By status code: the reason, and whether it may pass. What is not here is Internal and may."""
+from dragonfly_task_operator.dragonfly.rpc_error import RpcError
+from dragonfly_task_operator.errors import OwnKind, OwnTrouble
 
 _TLS = re.compile(r"CERTIFICATE_VERIFY_FAILED|Verification Check failed|WRONG_VERSION_NUMBER")
 """What gRPC says where it does say that TLS is the trouble."""
@@ -32,48 +21,10 @@ _TLS = re.compile(r"CERTIFICATE_VERIFY_FAILED|Verification Check failed|WRONG_VE
 _NEVER_CONNECTED = re.compile(r"refused|No route|unreachable|timed out", re.IGNORECASE)
 """What gRPC says where the trouble is below TLS."""
 
-_NO_ANSWER = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
-"""After these a connection is not to be used again."""
 
-
-class RpcError(Exception):
-    """A request that failed.
-
-    Attributes:
-        details: the other side's words, or the transport's.
-        is_tls: whether the two sides don't agree on TLS.
-    """
-
-    def __init__(self, code: grpc.StatusCode, details: str, *, is_tls: bool = False) -> None:
-        super().__init__(details)
-        self.code = code
-        self.details = details or f"{code.name} without a description"
-        self.is_tls = is_tls
-
-    @property
-    def is_not_found(self) -> bool:
-        """Whether the other side answered NOT_FOUND."""
-        return self.code is grpc.StatusCode.NOT_FOUND
-
-    @property
-    def is_unimplemented(self) -> bool:
-        """Whether the other side does not know the request at all."""
-        return self.code is grpc.StatusCode.UNIMPLEMENTED
-
-    @property
-    def is_answer(self) -> bool:
-        """Whether the other side is there and answered."""
-        return self.code not in _NO_ANSWER
-
-    def as_peer_error(self) -> PeerError:
-        """Say it in the words of the API."""
-        reason, retryable = _REASONS.get(self.code, (PeerReason.INTERNAL, True))
-        if self.is_tls:
-            return PeerError(PeerReason.TLS, self.details, retryable=False)
-        return PeerError(reason, self.details, retryable=retryable)
-
-
-async def call(connection: Connection, method: str, request: bytes, answer: Message, *, timeout: float) -> None:
+async def call(
+    connection: Connection[grpc.aio.Channel], method: str, request: bytes, answer: Message, *, timeout: float
+) -> None:
     """Send a serialised request and read the answer into `answer`.
 
     Args:
@@ -96,7 +47,7 @@ async def call(connection: Connection, method: str, request: bytes, answer: Mess
     connection.metrics.rpc_ended(name, grpc.StatusCode.OK.name)
 
 
-async def exchange(connection: Connection, method: str, request: bytes, *, timeout: float) -> bytes:
+async def exchange(connection: Connection[grpc.aio.Channel], method: str, request: bytes, *, timeout: float) -> bytes:
     """Send a serialised request and give the answer as it came. Args and errors are those of `call`; nobody counts."""
     try:
         ask: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = connection.channel.unary_unary(method)
@@ -119,7 +70,7 @@ def parse(body: bytes, answer: Message) -> None:
 
 
 async def _failure(
-    connection: Connection, code: grpc.StatusCode, details: str, *, timeout: float
+    connection: Connection[grpc.aio.Channel], code: grpc.StatusCode, details: str, *, timeout: float
 ) -> RpcError | OwnTrouble:
     failure = RpcError(code, details)
     if failure.is_answer:
@@ -135,8 +86,14 @@ async def _failure(
                 connection.pool.shed()
             return own
     if code is grpc.StatusCode.UNAVAILABLE and not connection.worked and not _NEVER_CONNECTED.search(details):
-        async with connection.pool.probing:
-            trouble = await tls.trouble(end.ip, end.port, tls=end.tls, name=end.server_name, timeout=timeout)
+        trouble = await tls_trouble(connection, timeout=timeout)
         if trouble or _TLS.search(details):
             return RpcError(code, trouble or details, is_tls=True)
     return failure
+
+
+async def tls_trouble(connection: Connection[Any], *, timeout: float) -> str | None:
+    """Look into a connection that never worked. Args but the first, returns and errors are those of `tls.trouble`."""
+    end = connection.endpoint
+    async with connection.pool.probing:
+        return await tls.trouble(end.ip, end.port, tls=end.tls, name=end.server_name, timeout=timeout)

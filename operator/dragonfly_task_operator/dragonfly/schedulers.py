@@ -11,7 +11,8 @@ from dragonfly_task_operator.dragonfly.channels import ChannelPool, Endpoint
 from dragonfly_task_operator.dragonfly.discovery import Pods, Resolve, Services, resolve, scheduler_addresses
 from dragonfly_task_operator.dragonfly.memory import Evidence, HostMemory, Session
 from dragonfly_task_operator.dragonfly.peers import MAX_INT64, length, moment
-from dragonfly_task_operator.dragonfly.rpc import RpcError, call
+from dragonfly_task_operator.dragonfly.rpc import call
+from dragonfly_task_operator.dragonfly.rpc_error import RpcError
 from dragonfly_task_operator.dragonfly.sessions import Sessions
 from dragonfly_task_operator.dragonfly.sharing import Shared
 from dragonfly_task_operator.dragonfly.tls import RotatingCredentials

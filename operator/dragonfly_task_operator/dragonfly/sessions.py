@@ -16,7 +16,8 @@ from google.protobuf.empty_pb2 import Empty
 
 from dragonfly_task_operator.dragonfly.channels import ChannelPool, Connection, Endpoint
 from dragonfly_task_operator.dragonfly.memory import REMEMBERED, Session
-from dragonfly_task_operator.dragonfly.rpc import RpcError, call
+from dragonfly_task_operator.dragonfly.rpc import call
+from dragonfly_task_operator.dragonfly.rpc_error import RpcError
 from dragonfly_task_operator.errors import OwnTrouble
 
 HEALTH = "/grpc.health.v1.Health/Check"
@@ -27,7 +28,7 @@ TOUCH_SECONDS = 240.0
 
 @dataclass(slots=True)
 class _Kept:
-    connection: Connection
+    connection: Connection[grpc.aio.Channel]
     used: float
     session: Session = field(default_factory=Session)
 
@@ -46,7 +47,7 @@ class Sessions:
         self._kept: dict[Endpoint, _Kept] = {}
         self._keeping: set[asyncio.Task[None]] = set()
 
-    def of(self, connection: Connection) -> Session:
+    def of(self, connection: Connection[grpc.aio.Channel]) -> Session:
         """Give the session of a connection that a scheduler has just answered on.
 
         It is the same as before only if the connection has not broken since.
@@ -57,7 +58,7 @@ class Sessions:
         kept.used = asyncio.get_running_loop().time()
         return kept.session
 
-    def _keep(self, connection: Connection) -> _Kept:
+    def _keep(self, connection: Connection[grpc.aio.Channel]) -> _Kept:
         loop = asyncio.get_running_loop()
         kept = _Kept(connection, loop.time())
         lent = self._pool.once_more(connection)
@@ -94,7 +95,7 @@ class Sessions:
             task.cancel()
         await asyncio.gather(*self._keeping, return_exceptions=True)
 
-    async def _touch(self, connection: Connection) -> None:
+    async def _touch(self, connection: Connection[grpc.aio.Channel]) -> None:
         try:
             await call(connection, HEALTH, b"", Empty(), timeout=self._timeout)
         except (RpcError, OwnTrouble):

@@ -6,8 +6,11 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeAlias
 
+import grpc.aio
+
 from dragonfly_task_operator.dragonfly.channels import ChannelPool, Connection, Endpoint
-from dragonfly_task_operator.dragonfly.rpc import RpcError, exchange
+from dragonfly_task_operator.dragonfly.rpc import exchange
+from dragonfly_task_operator.dragonfly.rpc_error import RpcError
 from dragonfly_task_operator.engine.fanout import TASKS_AT_ONCE, fan_out
 from dragonfly_task_operator.engine.identity import TaskID
 
@@ -73,7 +76,7 @@ class GrpcWire:
         left = deque(requests)
         is_wanted = True
 
-        async def send_on(connection: Connection) -> None:
+        async def send_on(connection: Connection[grpc.aio.Channel]) -> None:
             nonlocal is_wanted
             while left and is_wanted and not connection.broken:
                 task, request = left.popleft()

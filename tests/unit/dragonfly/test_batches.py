@@ -13,7 +13,7 @@ import pytest
 from dragonfly_task_operator.dragonfly.channels import ChannelPool, Endpoint
 from dragonfly_task_operator.dragonfly.memory import HostMemory
 from dragonfly_task_operator.dragonfly.peers import GrpcPeers
-from dragonfly_task_operator.dragonfly.rpc import RpcError
+from dragonfly_task_operator.dragonfly.rpc_error import RpcError
 from dragonfly_task_operator.dragonfly.wire import Answered, GrpcWire, Ready, Request
 from dragonfly_task_operator.engine.fanout import TASKS_AT_ONCE
 from dragonfly_task_operator.engine.identity import TaskID

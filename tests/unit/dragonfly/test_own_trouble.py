@@ -16,13 +16,14 @@ from dragonfly_task_operator.dragonfly.discovery import resolve, scheduler_addre
 from dragonfly_task_operator.dragonfly.memory import HostMemory
 from dragonfly_task_operator.dragonfly.peers import GrpcPeers
 from dragonfly_task_operator.dragonfly.schedulers import GrpcSchedulers
-from dragonfly_task_operator.dragonfly.wire import GrpcWire
 from dragonfly_task_operator.engine.clearing import look
 from dragonfly_task_operator.engine.model import ABSENT, Host, HostType
 from dragonfly_task_operator.errors import OwnKind, OwnTrouble, PeerError, PeerReason
 from dragonfly_task_operator.settings import ClusterSettings
+from tests import wires
 from tests.simulator import SimulatedCluster
 from tests.unit.clocks import SteppingClock
+from tests.wires import wire_of
 
 TASK = "a1" * 32
 
@@ -55,7 +56,7 @@ async def pool() -> AsyncIterator[ChannelPool]:
 
 
 def asking(pool: ChannelPool) -> GrpcPeers:
-    return GrpcPeers(GrpcWire(pool), memory=HostMemory(SteppingClock()), tls={}, timeout=5, in_flight=9)
+    return GrpcPeers(wire_of(pool), memory=HostMemory(SteppingClock()), tls={}, timeout=5, in_flight=9)
 
 
 def host_of(world: SimulatedCluster) -> Host:
@@ -63,6 +64,7 @@ def host_of(world: SimulatedCluster) -> Host:
     return Host(f"{ip}-n0", "n0", ip, port, HostType.NORMAL, 1, "default")
 
 
+@pytest.mark.usefixtures("each_transport")
 async def test_peer_that_could_not_be_asked_for_want_of_files_is_asked_later(
     world: SimulatedCluster, pool: ChannelPool
 ) -> None:
@@ -76,6 +78,7 @@ async def test_peer_that_could_not_be_asked_for_want_of_files_is_asked_later(
     assert await look(peers, host, TASK) is ABSENT
 
 
+@pytest.mark.usefixtures("each_transport")
 async def test_peer_that_speaks_of_its_own_files_is_the_peers_trouble(
     world: SimulatedCluster, pool: ChannelPool
 ) -> None:
@@ -115,8 +118,9 @@ async def test_tls_is_not_looked_into_without_files(world: SimulatedCluster) -> 
 
 
 async def test_pool_that_was_closed_under_a_request_is_no_peers_trouble(
-    world: SimulatedCluster, pool: ChannelPool
+    world: SimulatedCluster, pool: ChannelPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(wires, "current", "grpc")
     host = host_of(world)
     endpoint = Endpoint(host.ip, host.port, None, host.ip)
     with await pool.connection(endpoint) as connection:

@@ -11,12 +11,14 @@ from dragonfly_task_operator.dragonfly.channels import ChannelPool
 from dragonfly_task_operator.dragonfly.memory import HostMemory
 from dragonfly_task_operator.dragonfly.pacing import DEFAULT_REQUESTS_PER_SECOND, MAX_BURST, Pace, Paces
 from dragonfly_task_operator.dragonfly.peers import GrpcPeers
-from dragonfly_task_operator.dragonfly.wire import GrpcWire
 from dragonfly_task_operator.engine.clearing import look
 from dragonfly_task_operator.engine.model import Host, HostType
 from dragonfly_task_operator.errors import PeerError
 from dragonfly_task_operator.settings import Settings
 from tests.unit.clocks import SteppingClock
+from tests.wires import wire_of
+
+pytestmark = pytest.mark.usefixtures("each_transport")
 
 RATES = [1, 2, 3, 7, 100, 250]
 MORE_THAN_FLOATS_ROUND = 1e-9
@@ -62,7 +64,7 @@ async def test_a_burst_goes_at_once(rate: int, burst: int) -> None:
 async def test_peer_whose_connections_break_is_asked_no_faster() -> None:
     pool = ChannelPool()
     peers = GrpcPeers(
-        GrpcWire(pool), memory=HostMemory(SteppingClock()), tls={}, timeout=1, in_flight=99, requests_per_second=4
+        wire_of(pool), memory=HostMemory(SteppingClock()), tls={}, timeout=1, in_flight=99, requests_per_second=4
     )
     nobody = Host("127.0.0.9-n0", "n0", "127.0.0.9", 1, HostType.NORMAL, 1, "default")
     for _ in range(9):

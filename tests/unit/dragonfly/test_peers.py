@@ -16,7 +16,6 @@ from dragonfly_task_operator.dragonfly.announced import trouble_of_address
 from dragonfly_task_operator.dragonfly.channels import ChannelPool
 from dragonfly_task_operator.dragonfly.memory import HostMemory
 from dragonfly_task_operator.dragonfly.peers import STAT, GrpcPeers
-from dragonfly_task_operator.dragonfly.wire import GrpcWire
 from dragonfly_task_operator.engine.clearing import look
 from dragonfly_task_operator.engine.model import ABSENT, Cached, Downloading, FailedStart, Host, HostType
 from dragonfly_task_operator.errors import PeerError, PeerReason
@@ -24,6 +23,9 @@ from dragonfly_task_operator.protos_gen.dfdaemon_pb2 import StatLocalTaskRespons
 from tests.simulator import Link, Peer, SimulatedCluster, State
 from tests.unit.clocks import SteppingClock
 from tests.unit.dragonfly.test_rpc import CODES
+from tests.wires import wire_of
+
+pytestmark = pytest.mark.usefixtures("each_transport")
 
 TASK = "a1" * 32
 PATIENT = 5.0
@@ -35,7 +37,7 @@ IMPATIENT = 0.2
 async def peers(timeout: float = PATIENT) -> AsyncIterator[GrpcPeers]:
     pool = ChannelPool()
     try:
-        yield GrpcPeers(GrpcWire(pool), memory=HostMemory(SteppingClock()), tls={}, timeout=timeout, in_flight=64)
+        yield GrpcPeers(wire_of(pool), memory=HostMemory(SteppingClock()), tls={}, timeout=timeout, in_flight=64)
     finally:
         await pool.aclose()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import grpc
 import pytest
 
-from dragonfly_task_operator.dragonfly.rpc import RpcError
+from dragonfly_task_operator.dragonfly.rpc_error import RpcError
 from dragonfly_task_operator.errors import PeerReason
 
 CODES: dict[grpc.StatusCode, tuple[PeerReason, bool]] = {

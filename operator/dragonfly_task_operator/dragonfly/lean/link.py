@@ -1,0 +1,359 @@
+"""One connection to one peer: what is sent on it, and what comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TypeAlias
+
+import grpc
+
+from dragonfly_task_operator import own_trouble
+from dragonfly_task_operator.dragonfly.lean import blocks, frames, greeting, statuses
+from dragonfly_task_operator.dragonfly.lean.batch import Batch, Request
+from dragonfly_task_operator.dragonfly.lean.blocks import Blocks
+from dragonfly_task_operator.dragonfly.lean.frames import ErrorCode, Flag, Frame, ProtocolError, Setting, Type
+from dragonfly_task_operator.dragonfly.lean.inlet import Inlet, Outcome
+from dragonfly_task_operator.dragonfly.lean.outlet import Outlet
+from dragonfly_task_operator.dragonfly.lean.sockets import Socket
+from dragonfly_task_operator.dragonfly.rpc_error import RpcError
+from dragonfly_task_operator.errors import OwnTrouble
+
+MOST_STREAMS = 100
+"""Requests under way at once, where the other side allows as many."""
+
+MOST_FRAMES = 1000
+"""Frames in a row that answer nothing: far more than any server needs, and far fewer than a flood."""
+
+_MOST_WORDS = 256
+_PING_BYTES = 8
+
+_SETTINGS_ACK = frames.frame(Type.SETTINGS, frames.ACK, 0, b"")
+
+_OF_ANSWERS = frozenset(map(int, (Type.DATA, Type.HEADERS, Type.RST_STREAM, Type.CONTINUATION)))
+_OF_CONNECTIONS = frozenset(map(int, (Type.SETTINGS, Type.PING, Type.GOAWAY)))
+
+_Sent: TypeAlias = tuple[Batch, Request, float]
+"""Whose request it is, and when it has waited for too long."""
+
+
+class Link:
+    """A connection, from before it is made until after its end. Used from one event loop only.
+
+    Args:
+        ip: of the peer.
+        port: likewise.
+        read: reads blocks of answers; shared by all links.
+
+    Attributes:
+        broken: it takes no more requests: something on it was not answered, or it is going away, or gone.
+        has_spoken: the other side speaks HTTP/2.
+        has_answered: a request was answered on it.
+    """
+
+    __slots__ = (
+        "_authority",
+        "_connected",
+        "_frames",
+        "_goodbye",
+        "_inlet",
+        "_loop",
+        "_most",
+        "_moved",
+        "_next",
+        "_out",
+        "_outlet",
+        "_pending",
+        "_rest",
+        "_settled",
+        "_shrink",
+        "_socket",
+        "_streams",
+        "_timer",
+        "_waiting",
+        "broken",
+        "has_answered",
+        "has_spoken",
+        "ip",
+        "port",
+    )
+
+    def __init__(self, ip: str, port: int, *, read: Blocks) -> None:
+        self.ip, self.port = ip, port
+        self.broken = self.has_spoken = self.has_answered = False
+        self._loop = asyncio.get_running_loop()
+        self._socket = Socket(self, self._loop)
+        self._inlet, self._outlet = Inlet(read), Outlet()
+        self._authority = blocks.authority_of(ip, port)
+        self._shrink = blocks.SHRINK
+        self._connected = self._settled = self._pending = False
+        self._out = [greeting.OURS]
+        self._most, self._next = 1, 1
+        self._streams: dict[int, _Sent] = {}
+        self._waiting: dict[Batch, float] = {}
+        """Callers that wait for room, and since when."""
+        self._rest = b""
+        self._frames = 0
+        self._moved = 0.0
+        self._goodbye = ""
+        self._timer: asyncio.TimerHandle | None = None
+
+    # What callers do
+
+    @property
+    def may_be_tls(self) -> bool:
+        """Whether somebody takes connections there, and has not spoken HTTP/2."""
+        return self._connected and not self.has_spoken
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another request may be sent now: until the other side has said how many it takes, one."""
+        return len(self._streams) < self._most and not self.broken and self._outlet.is_open
+
+    @property
+    def address(self) -> str:
+        """Where it leads, for people."""
+        return f"[{self.ip}]:{self.port}" if ":" in self.ip else f"{self.ip}:{self.port}"
+
+    def send(self, batch: Batch, request: Request) -> None:
+        """Send a request, for which there is room. It leaves with others that are sent in this turn of the loop."""
+        stream = self._next
+        self._next += 2
+        batch.under_way += 1
+        due = self._loop.time() + batch.timeout
+        self._streams[stream] = (batch, request, due)
+        block = self._shrink + batch.head + self._authority + batch.metadata
+        self._shrink = b""
+        message = request[1]
+        self._out.append(frames.frame(Type.HEADERS, Flag.END_HEADERS, stream, block))
+        self._out.append(self._outlet.send(stream, b"\x00" + len(message).to_bytes(4, "big") + message))
+        if self._timer is None:
+            self._timer = self._loop.call_at(due, self._look_at_clock)
+        if self._next > frames.MOST_WINDOW:
+            self.broken = True  # there are no more numbers
+        if stream == 1:
+            self._connect()
+        elif not self._pending:
+            self._pending = True
+            self._loop.call_soon(self._flush)
+
+    async def room(self, batch: Batch) -> bool:
+        """Wait until there is room, or will never be. Returns whether that came in time."""
+        since = self._waiting[batch] = self._loop.time()
+        if self._timer is None:
+            self._timer = self._loop.call_at(since + batch.timeout, self._look_at_clock)
+        try:
+            while batch in self._waiting and not self.has_room and not self.broken:
+                await batch.change()
+            return batch in self._waiting
+        finally:
+            self._waiting.pop(batch, None)
+
+    def too_late(self, timeout: float) -> RpcError:
+        """Say what has been waited for in vain, for so many seconds."""
+        if not self._connected:
+            words = f"no connection to {self.address} within {timeout:g} s"
+        elif not self.has_spoken:
+            words = f"{self.address} took the connection, but did not speak HTTP/2 within {timeout:g} s"
+        else:
+            words = f"no answer within {timeout:g} s"
+        return RpcError(grpc.StatusCode.DEADLINE_EXCEEDED, words)
+
+    def drop(self, batch: Batch) -> None:
+        """Let go of what a caller has under way: nobody waits for it any more."""
+        for stream in [stream for stream, sent in self._streams.items() if sent[0] is batch]:
+            self._forget(stream)
+            self._out.append(frames.rst_stream(stream, ErrorCode.CANCEL))
+        self._flush()
+        self._go_on()
+
+    def close(self) -> None:
+        """Close it. Requests that are under way on it are own trouble."""
+        self._end(own_trouble.stopping())
+
+    # What becomes of the connection
+
+    def connected(self) -> None:
+        """See `sockets.Owner`."""
+        self._connected = True
+        self._flush()
+
+    def ended(self, number: int) -> None:
+        """See `sockets.Owner`."""
+        self._fail(number, from_afar=True)
+
+    def received(self, data: bytes) -> None:
+        """See `sockets.Owner`."""
+        self._moved = self._loop.time()
+        data = self._rest + data if self._rest else data
+        try:
+            if not self.has_spoken:
+                self.has_spoken = greeting.is_theirs(data)
+            found, self._rest = frames.split(data)
+            for each in found:
+                self._take(each)
+        except ProtocolError as error:
+            words = f"the connection to {self.address} was given up: {error}"
+            self._end(RpcError(grpc.StatusCode.UNAVAILABLE, words))
+            return
+        self._out.append(self._inlet.refund())
+        self._flush()
+        self._go_on()
+
+    def _connect(self) -> None:
+        try:
+            if self._socket.connect(self.ip, self.port):
+                self.connected()
+        except OSError as error:
+            self._fail(error.errno or 0, from_afar=False)
+
+    def _flush(self) -> None:
+        self._pending = False
+        if not self._connected:
+            return
+        data = b"".join(self._out)
+        self._out.clear()
+        if data and not self._socket.write(data):
+            words = f"the connection to {self.address} was given up: it reads nothing of what is sent to it"
+            self._end(RpcError(grpc.StatusCode.UNAVAILABLE, words))
+
+    def _go_on(self) -> None:
+        """Let those who wait look again, and close what is of no more use."""
+        if self.broken and not self._streams:
+            self._close()
+        if self._waiting and (self.broken or self.has_room):
+            for batch in self._waiting:
+                batch.wake()
+
+    def _fail(self, number: int, *, from_afar: bool) -> None:
+        why = os.strerror(number) if number else "closed by the other side"
+        if not self._connected:
+            words = f"connecting to {self.address} failed: {why}"
+        elif not self.has_spoken:
+            words = f"{self.address} took the connection, but ended it before it spoke HTTP/2 ({why})"
+        else:
+            words = f"the connection to {self.address} ended before the answer came ({why}{self._goodbye})"
+        own = own_trouble.of_errno(number, ip=self.ip, from_afar=from_afar)
+        self._end(own or RpcError(grpc.StatusCode.UNAVAILABLE, words))
+
+    def _end(self, failure: RpcError | OwnTrouble) -> None:
+        self.broken = True
+        for stream in list(self._streams):
+            batch, request = self._forget(stream)
+            batch.failure = failure
+            batch.unanswered.append(request)
+        self._go_on()
+
+    def _close(self) -> None:
+        self._socket.close()
+        self._out.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _look_at_clock(self) -> None:
+        self._timer = None
+        now = self._loop.time()
+        for stream in [stream for stream, (_, _, due) in self._streams.items() if due <= now]:
+            batch, request = self._forget(stream)
+            self.broken = True
+            self._out.append(frames.rst_stream(stream, ErrorCode.CANCEL))
+            batch.tell(request, self.too_late(batch.timeout))
+        for batch in [batch for batch in self._waiting if self._gives_up(batch) <= now]:
+            del self._waiting[batch]
+            self.broken = True
+            batch.wake()
+        self._flush()
+        self._go_on()
+        dues = [due for _, _, due in self._streams.values()] + [self._gives_up(batch) for batch in self._waiting]
+        if dues and self._timer is None:
+            self._timer = self._loop.call_at(min(dues), self._look_at_clock)
+
+    def _gives_up(self, batch: Batch) -> float:
+        return max(self._waiting[batch], self._moved) + batch.timeout
+
+    # What comes
+
+    def _take(self, each: Frame) -> None:
+        kind, flags, stream, payload = each
+        self._frames += 1
+        if self._frames > MOST_FRAMES:
+            raise ProtocolError(f"it sent {MOST_FRAMES} frames in a row that answer nothing")
+        if self._inlet.wants_continuation != (kind == Type.CONTINUATION):
+            raise ProtocolError(f"it sent a frame of type {kind} where another is due")
+        if kind in _OF_ANSWERS:
+            self._take_answer(kind, flags, stream, payload)
+        elif kind in _OF_CONNECTIONS:
+            if stream:
+                raise ProtocolError(f"it sent {Type(kind).name} on stream {stream}")
+            self._take_control(kind, flags, payload)
+        elif kind == Type.WINDOW_UPDATE:
+            self._out.append(self._outlet.widen(stream, frames.read_number(payload) & frames.MOST_WINDOW))
+        elif kind == Type.PUSH_PROMISE:
+            raise ProtocolError("it sent PUSH_PROMISE, which it was told not to")
+
+    def _take_answer(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
+        if not stream % 2 or stream >= self._next:
+            raise ProtocolError(f"it sent {Type(kind).name} on stream {stream}, which nobody opened")
+        wanted = stream in self._streams
+        outcome: Outcome | None = None
+        if kind == Type.HEADERS:
+            outcome = self._inlet.headers(stream, flags, payload, wanted=wanted)
+        elif kind == Type.DATA:
+            outcome = self._inlet.data(stream, flags, payload, wanted=wanted)
+        elif kind == Type.CONTINUATION:
+            outcome = self._inlet.continuation(stream, flags, payload, wanted=wanted)
+        else:
+            code = frames.read_number(payload)
+            outcome = statuses.of_reset(code) if wanted else None
+        if outcome is None:
+            return
+        is_held = self._outlet.forget(stream)
+        if is_held or not (kind == Type.RST_STREAM or flags & Flag.END_STREAM):
+            self._out.append(frames.rst_stream(stream, ErrorCode.CANCEL))
+        self._frames = 0
+        if isinstance(outcome, RpcError) and not outcome.is_answer:
+            self.broken = True
+        else:
+            self.has_answered = True
+        batch, request = self._forget(stream)
+        batch.tell(request, outcome)
+
+    def _take_control(self, kind: int, flags: int, payload: bytes) -> None:
+        if kind == Type.PING:
+            if len(payload) != _PING_BYTES:
+                raise ProtocolError(f"it sent PING of {len(payload)} bytes")
+            if not flags & frames.ACK:
+                self._out.append(frames.frame(Type.PING, frames.ACK, 0, payload))
+        elif kind == Type.GOAWAY:
+            self._take_goaway(payload)
+        elif not flags & frames.ACK:
+            self._out.append(_SETTINGS_ACK)
+            self._take_settings(frames.read_settings(payload))
+
+    def _take_settings(self, settings: list[tuple[int, int]]) -> None:
+        if not self._settled:
+            self._settled, self._most = True, MOST_STREAMS
+        for name, value in settings:
+            if name == Setting.MAX_CONCURRENT_STREAMS:
+                self._most = min(value, MOST_STREAMS)
+            elif name == Setting.INITIAL_WINDOW_SIZE:
+                self._out.append(self._outlet.resize(value))
+            elif name == Setting.HEADER_TABLE_SIZE:
+                self._shrink = blocks.SHRINK
+
+    def _take_goaway(self, payload: bytes) -> None:
+        last, code, words = frames.read_goaway(payload)
+        self.broken = True
+        if code:
+            self._goodbye = f"; it said goodbye with {frames.name_of(code)}: {words[:_MOST_WORDS]}"
+        for stream in [stream for stream in self._streams if stream > last]:
+            batch, request = self._forget(stream)
+            batch.elsewhere.append(request)
+
+    def _forget(self, stream: int) -> tuple[Batch, Request]:
+        batch, request, _ = self._streams.pop(stream)
+        self._inlet.forget(stream)
+        self._outlet.forget(stream)
+        batch.ends_one()
+        return batch, request
