@@ -38,10 +38,13 @@ from dragonfly_task_operator.kube.history import History
 from dragonfly_task_operator.kube.keyring import Keyring
 from dragonfly_task_operator.kube.lease import Lease
 from dragonfly_task_operator.kube.objects import Objects
+from dragonfly_task_operator.kube.paging import Press
 from dragonfly_task_operator.kube.pods import RunningPods
 from dragonfly_task_operator.kube.reconciler import Reconciler
+from dragonfly_task_operator.kube.reports import Reports
 from dragonfly_task_operator.kube.secrets import NamespacedSecrets
 from dragonfly_task_operator.kube.services import EndpointSlices
+from dragonfly_task_operator.kube.tidying import Named, Tidier
 from dragonfly_task_operator.kube.watch.scopes import scopes_of
 from dragonfly_task_operator.kube.watch.sights import Sights
 from dragonfly_task_operator.kube.watch.supervising import Supervisor
@@ -164,7 +167,15 @@ async def _work(settings: Settings, stop: asyncio.Event, take_signals: Callable[
             count_own=metrics.own_trouble,
         )
         objects = Objects(Client(line, seconds=REQUEST_SECONDS), metrics=metrics, history=history, mandate=lease)
-        reconciler = Reconciler(means=means, objects=objects, recorder=recorder, metrics=metrics, history=history)
+        reports, named = Reports(Client(line, seconds=REQUEST_SECONDS), mandate=lease), Named()
+        reconciler = Reconciler(
+            means=means,
+            objects=objects,
+            recorder=recorder,
+            metrics=metrics,
+            history=history,
+            press=Press(reports, objects, named),
+        )
 
         def not_ready() -> str | None:
             return sights.complaints() if lease is None or lease.is_proven else lease.trouble()
@@ -187,11 +198,17 @@ async def _work(settings: Settings, stop: asyncio.Event, take_signals: Callable[
                 return
             await stack.enter_async_context(lease.kept(lost=stop))
         watcher = Watcher(sights, reconciler, history, keyring, take_signals=take_signals)
-        background = [
+        for each in (
             watching.sweep_forever(reconciler, sights, interval=settings.sweep_interval),
             watching.look_back_forever(objects, sights, history, interval=watching.LOOK_BACK_SECONDS),
-        ]
-        for each in background:
+            Tidier(
+                reports,
+                objects,
+                named,
+                is_busy=reconciler.is_busy,
+                namespaces=list(dict.fromkeys(settings.namespace)) or [None],
+            ).tidy_forever(interval=settings.sweep_interval, is_watching=lambda: sights.complaints() is None),
+        ):
             await stack.enter_async_context(_background(each))
         supervisor = Supervisor(sights, bring=watcher.bring, metrics=metrics, must_start_over=lambda: history.era)
         _tell_start(settings, soft, share)

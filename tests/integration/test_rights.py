@@ -23,6 +23,8 @@ from tests.simulator.control import simulation
 pytestmark = pytest.mark.controlplane
 
 TASK = "a1" * 32
+MANY = [f"a2{n:062x}" for n in range(11)]
+"""Tasks that two peers hold, which is more than a status shows."""
 
 Right = tuple[str, str, str]
 """API group, resource with its subresource, verb."""
@@ -90,7 +92,7 @@ def audited() -> Iterator[Audited]:
 
 def test_each_right_that_is_granted_is_used_and_no_other_asked_for(audited: Audited, tmp_path: Path) -> None:
     kubectl = audited.kubectl
-    with simulation(peers=2, caches={TASK: "all"}, options=["--latency=100ms"]) as dragonfly:
+    with simulation(peers=2, caches=dict.fromkeys([TASK, *MANY], "all"), options=["--latency=100ms"]) as dragonfly:
         host, _, port = dragonfly.scheduler_addresses[0].rpartition(":")
         config = tmp_path / "config.yaml"
         service = {"service": {"namespace": "default", "name": "dragonfly-scheduler", "port": int(port)}}
@@ -98,6 +100,11 @@ def test_each_right_that_is_granted_is_used_and_no_other_asked_for(audited: Audi
         with running_operator(audited.control_plane, [f"--config={config}"]):
             for kind in ("TaskSearch", "TaskDeletion"):
                 kubectl.apply(manifest(kind, "short-lived", {"taskID": TASK}, ttlSecondsAfterFinished=0))
+            for name, more in (("gone", {"ttlSecondsAfterFinished": 0}), ("again", {"refreshIntervalSeconds": 30})):
+                # Both leave a page: one loses its owner, the other is written over.
+                search = manifest("TaskSearch", name, {}, **more)
+                search["spec"]["targets"] = [{"taskID": task} for task in MANY]
+                kubectl.apply(search)
             number = 0
 
             def all_used() -> bool:

@@ -13,6 +13,7 @@ from dragonfly_task_operator.api.status import Status
 from dragonfly_task_operator.engine import verdict
 from dragonfly_task_operator.engine.deleting import DeletionPolicy, delete
 from dragonfly_task_operator.engine.ledger import Ledger
+from dragonfly_task_operator.engine.pages import Pages
 from dragonfly_task_operator.engine.ports import Clock, Peers, Schedulers, Targets
 from dragonfly_task_operator.engine.report import NOTHING_CARRIED, Carried, results
 from dragonfly_task_operator.engine.rounds import Jitter, Rounds, ignore
@@ -138,6 +139,11 @@ class Run:
         if isinstance(trouble, OwnTrouble):
             self.means.count_own(trouble)
         return self._seconds_left()
+
+    async def pages(self) -> Pages:
+        """Lay out what is known of every peer. Only once the run has ended: nothing may be learned meanwhile."""
+        ledger = self._rounds.ledger if self._rounds else Ledger(())
+        return await Pages.of(ledger, self._last or summarise(ledger))
 
     def snapshot(self) -> tuple[Status, Verdict]:
         """Tell what is known now: the results, and how far the run is."""

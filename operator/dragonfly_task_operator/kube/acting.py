@@ -39,6 +39,7 @@ from dragonfly_task_operator.kube.ended import Ended
 from dragonfly_task_operator.kube.events import Recorder
 from dragonfly_task_operator.kube.history import Age
 from dragonfly_task_operator.kube.objects import Objects, Ref, Snapshot, WriteRefused
+from dragonfly_task_operator.kube.paging import Press
 from dragonfly_task_operator.kube.running import Running, Superseded
 from dragonfly_task_operator.observability.logs import fields
 from dragonfly_task_operator.observability.metrics import Metrics
@@ -75,11 +76,12 @@ class Entry:
 class Actor:
     """Does for objects what they need."""
 
-    def __init__(self, *, means: Means, objects: Objects, recorder: Recorder, metrics: Metrics) -> None:
+    def __init__(self, *, means: Means, objects: Objects, recorder: Recorder, metrics: Metrics, press: Press) -> None:
         self._means = means
         self._objects = objects
         self._recorder = recorder
         self._metrics = metrics
+        self._press = press
         self._cadence = Cadence()
         self._ended = Ended()
         self._completions = Completions(means.clock)
@@ -207,6 +209,7 @@ class Actor:
                 self._recorder,
                 self._metrics,
                 self._cadence,
+                self._press,
             )
             await self._run(entry, running)
         return self._means.clock.now()

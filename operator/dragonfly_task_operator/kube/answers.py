@@ -16,6 +16,7 @@ from kubernetes.aio.client import ApiException
 _SHOWN = 80
 _SUCCESS = range(200, 300)
 _DISCOVERY = frozenset({"APIVersions", "APIGroupList", "APIGroup", "APIResourceList"})
+_WITHOUT_BODIES = "meta.k8s.io/v1"
 _DEEPEST_DISCOVERY = {False: 1, True: 2}
 """Slashes in the longest path that asks what there is: /api/VERSION, or /apis/GROUP/VERSION."""
 
@@ -71,11 +72,11 @@ def _is_asked_for(path: str, kind: str, version: object, body: Document) -> bool
     metadata = body.get("metadata")
     if not isinstance(metadata, dict):
         return False
+    if version not in {group_version, _WITHOUT_BODIES}:
+        return False
     if kind.endswith("List"):
         whole = "items" in body and bool(metadata.get("resourceVersion"))
-        return whole and name is None and version in {group_version, "meta.k8s.io/v1"}
-    if version != group_version:
-        return False
+        return whole and name is None
     if name is None:
         return is_namespaced
     return metadata.get("name") == name and bool(metadata.get("uid") and metadata.get("resourceVersion"))

@@ -19,9 +19,13 @@ from dragonfly_task_operator.engine.lifecycle import History, remember
 from dragonfly_task_operator.engine.report import MAX_STATUS_BYTES, shrink
 from dragonfly_task_operator.engine.subject import describe
 from dragonfly_task_operator.engine.verdict import MAX_MESSAGE, Verdict
-from dragonfly_task_operator.observability.redaction import cut
+from dragonfly_task_operator.kube.paging import ReportLost, Written
+from dragonfly_task_operator.observability.redaction import cut, redact
 
 RawStatus = dict[str, Any]
+
+MAX_NOTE = 400
+"""Characters of a message that tell of pages that could not be written."""
 
 _OF_A_RUN = ("progress", "peers", "images", "tasks", "failures", "failureSummary", "omitted")
 """The fields that tell what peers answered."""
@@ -89,6 +93,20 @@ def compose(
     if too_large <= 0:
         return status
     return with_results(shrink(results, max(most_bytes(results.to_json()) - too_large, 0)))
+
+
+def naming(report: Written | ReportLost | None, results: Status, verdict: Verdict) -> tuple[Status, Verdict]:
+    """Have results name the pages that were written, and a verdict say where they could not be."""
+    match report:
+        case None:
+            return results, verdict
+        case Written(names, omitted):
+            counted = (results.omitted or Omitted()).model_copy(update={"peers": omitted})
+            return results.model_copy(update={"reports": names or None, "omitted": counted}), verdict
+        case ReportLost():
+            note = f"; TaskReports could not be written, so what status.omitted counts is told nowhere: {report}"
+            note = cut(redact(note), MAX_NOTE)
+            return results, Verdict(verdict.reason, cut(verdict.message, MAX_MESSAGE - len(note)) + note)
 
 
 def suspend(

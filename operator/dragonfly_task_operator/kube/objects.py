@@ -28,7 +28,10 @@ log = logging.getLogger(__name__)
 
 Body = Mapping[str, Any]
 
-_METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+METADATA_LIST = {"Accept": "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"}
+"""Headers of a request for a list without bodies."""
+METADATA_ONLY = {"Accept": "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"}
+"""The same of one object."""
 _PAGE = 500
 
 
@@ -55,6 +58,22 @@ class TooLarge(OperatorError):
 
 class ObjectGone(OperatorError):
     """The object, with this uid, is no more."""
+
+
+class Conflict(OperatorError):
+    """Somebody has written the object since it was read, or made one of its name."""
+
+
+class Forbidden(ApiUnavailable):
+    """The API server does not allow it: rights are missing, or a quota is used up."""
+
+
+class NotFound(ApiUnavailable):
+    """The API server says that there is no such thing; `answer` tells which. By itself it is not to be believed."""
+
+    def __init__(self, answer: ApiException) -> None:
+        super().__init__(f"the API server answered 404: {message_of(answer)}")
+        self.answer = answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +144,7 @@ class Objects:
         """Read an object anew. Raises ObjectGone, ApiUnavailable."""
         try:
             return await self._look(ref)
-        except _NotFound:
+        except NotFound:
             return await self._look_again(ref)
 
     async def write_status(self, snapshot: Snapshot, render: Callable[[Snapshot], Body]) -> Snapshot:
@@ -152,7 +171,7 @@ class Objects:
             }
             ref = snapshot.ref
             try:
-                body = await self._guarded(
+                body = await guarded(
                     self._api.patch_namespaced_custom_object_status(
                         GROUP,
                         VERSION,
@@ -164,10 +183,10 @@ class Objects:
                         _content_type="application/merge-patch+json",
                     )
                 )
-            except _Conflict:
+            except Conflict:
                 self._metrics.status_write_ended("conflict")
                 snapshot = await self._read_again(snapshot)
-            except _NotFound as error:
+            except NotFound as error:
                 self._metrics.status_write_ended("failed")
                 await self._look_again(ref)
                 raise ApiUnavailable(f"the API server can't find {ref} to write it, and finds it: {error}") from None
@@ -200,7 +219,7 @@ class Objects:
         preconditions = V1Preconditions(uid=ref.uid, resource_version=snapshot.resource_version)
         await self._prove()
         try:
-            await self._guarded(
+            await guarded(
                 self._api.delete_namespaced_custom_object(
                     GROUP,
                     VERSION,
@@ -210,16 +229,16 @@ class Objects:
                     body=V1DeleteOptions(preconditions=preconditions, propagation_policy="Background"),
                 )
             )
-        except _Conflict:
+        except Conflict:
             return
-        except _NotFound:
+        except NotFound:
             await self._look_again(ref)
 
     async def uids(self, kind: Kind, namespace: str | None) -> AsyncIterator[str]:
         """List the uids of a kind's objects, in pages, without their bodies. Raises ApiUnavailable."""
         token: str | None = None
         while True:
-            listing = await self._list(kind, namespace, limit=_PAGE, _continue=token, _headers=_METADATA_HEADERS)
+            listing = await self._list(kind, namespace, limit=_PAGE, _continue=token, _headers=METADATA_LIST)
             for item in listing["items"] or ():  # null where there are none, in this form
                 yield item["metadata"]["uid"]
             token = listing["metadata"].get("continue")
@@ -228,19 +247,17 @@ class Objects:
 
     async def version(self, kind: Kind, namespace: str | None) -> str:
         """Tell the resourceVersion that the API server is at. Raises ApiUnavailable."""
-        listing = await self._list(kind, namespace, limit=1, _headers=_METADATA_HEADERS)
+        listing = await self._list(kind, namespace, limit=1, _headers=METADATA_LIST)
         return str(listing["metadata"]["resourceVersion"])
 
     async def _list(self, kind: Kind, namespace: str | None, **how: Any) -> Any:
         if namespace:
-            return await self._guarded(
-                self._api.list_namespaced_custom_object(GROUP, VERSION, namespace, kind.plural, **how)
-            )
-        return await self._guarded(self._api.list_cluster_custom_object(GROUP, VERSION, kind.plural, **how))
+            return await guarded(self._api.list_namespaced_custom_object(GROUP, VERSION, namespace, kind.plural, **how))
+        return await guarded(self._api.list_cluster_custom_object(GROUP, VERSION, kind.plural, **how))
 
     async def _look(self, ref: Ref) -> Snapshot:
         era = self._history.era
-        body = await self._guarded(
+        body = await guarded(
             self._api.get_namespaced_custom_object(GROUP, VERSION, ref.namespace, ref.kind.plural, ref.name)
         )
         return _same_object(ref, body, era)
@@ -249,7 +266,7 @@ class Objects:
         """Look for an object that was not found: one 404 proves nothing. Raises ObjectGone, ApiUnavailable."""
         try:
             return await self._look(ref)
-        except _NotFound as error:
+        except NotFound as error:
             if not is_no_more(error.answer, name=ref.name, plural=ref.kind.plural, group=GROUP):
                 raise ApiUnavailable(f"the API server was asked for {ref} and can't find another: {error}") from None
             raise ObjectGone("the object is gone") from None
@@ -258,31 +275,21 @@ class Objects:
         if self._mandate is not None:
             await self._mandate.proven()
 
-    @staticmethod
-    async def _guarded(request: Awaitable[Any]) -> Any:
-        try:
-            return await request
-        except ApiException as error:
-            raise _mapped(error) from None
-        except Busy as error:
-            raise ApiUnavailable(unreachable(error), retry_after=error.retry_after) from None
-        except NO_ANSWER as error:
-            raise ApiUnavailable(unreachable(error)) from None
 
+async def guarded(request: Awaitable[Any]) -> Any:
+    """Make a request, and map what goes wrong.
 
-_METADATA_HEADERS = {"Accept": _METADATA_ONLY}
-
-
-class _Conflict(OperatorError):
-    """Somebody has written the object since it was read."""
-
-
-class _NotFound(ApiUnavailable):
-    """The API server says that there is no such thing; `answer` tells which. By itself it is not to be believed."""
-
-    def __init__(self, answer: ApiException) -> None:
-        super().__init__(f"the API server answered 404: {message_of(answer)}")
-        self.answer = answer
+    Raises:
+        Conflict, NotFound, Forbidden, ApiUnavailable, TooLarge, WriteRefused.
+    """
+    try:
+        return await request
+    except ApiException as error:
+        raise _mapped(error) from None
+    except Busy as error:
+        raise ApiUnavailable(unreachable(error), retry_after=error.retry_after) from None
+    except NO_ANSWER as error:
+        raise ApiUnavailable(unreachable(error)) from None
 
 
 _REFUSALS = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
@@ -294,9 +301,11 @@ _UNKNOWN_FIELD = "unknown field"
 
 def _mapped(error: ApiException) -> Exception:
     if error.status == HTTPStatus.NOT_FOUND:
-        return _NotFound(error)
+        return NotFound(error)
+    if error.status == HTTPStatus.FORBIDDEN:
+        return Forbidden(f"the API server answered 403: {message_of(error)}")
     if error.status == HTTPStatus.CONFLICT:
-        return _Conflict("the object has changed")
+        return Conflict("the object has changed")
     if _is_too_large(error):
         return TooLarge(f"the API server answered {error.status}: {message_of(error)}")
     if error.status in _REFUSALS:

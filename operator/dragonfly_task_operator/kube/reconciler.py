@@ -26,6 +26,7 @@ from dragonfly_task_operator.kube.objects import (
     Snapshot,
     TooLarge,
 )
+from dragonfly_task_operator.kube.paging import Press
 from dragonfly_task_operator.kube.resting import Resting
 from dragonfly_task_operator.kube.running import Superseded
 from dragonfly_task_operator.kube.watch.scopes import Scope
@@ -48,12 +49,20 @@ class Reconciler:
     """All objects of the operator."""
 
     def __init__(
-        self, *, means: Means, objects: Objects, recorder: Recorder, metrics: Metrics, history: History
+        self,
+        *,
+        means: Means,
+        objects: Objects,
+        recorder: Recorder,
+        metrics: Metrics,
+        history: History,
+        press: Press,
     ) -> None:
         self._clock = means.clock
         self._objects = objects
         self._history = history
-        self._actor = Actor(means=means, objects=objects, recorder=recorder, metrics=metrics)
+        self._named = press.named
+        self._actor = Actor(means=means, objects=objects, recorder=recorder, metrics=metrics, press=press)
         self._entries: dict[str, Entry] = {}
         self._resting = Resting(means.clock, self._wake)
         self._is_stopping = False
@@ -68,6 +77,7 @@ class Reconciler:
             return False
         if snapshot.age <= self._latest(uid):
             return False
+        self._named.note(uid, snapshot.record().reports)
         if uid in self._entries:
             return True
         rest = self._actor.rest_of(snapshot)
@@ -82,12 +92,14 @@ class Reconciler:
         if body["metadata"].get("deletionTimestamp"):
             self.forget(snapshot.ref.uid)
         elif snapshot.age > self._latest(snapshot.ref.uid):
+            self._named.note(snapshot.ref.uid, snapshot.record().reports)
             self._take(snapshot)
 
     def forget(self, uid: str) -> None:
         """Take note that an object is gone: whatever it had going stops."""
         self._resting.remove(uid)
         self._actor.forget(uid)
+        self._named.forget(uid)
         entry = self._entries.pop(uid, None)
         if entry is not None and entry.worker is not None:
             entry.worker.cancel()
@@ -108,6 +120,10 @@ class Reconciler:
         for uid in uids:
             log.info("object.vanished", extra=fields(uid=uid))
             self.forget(uid)
+
+    def is_busy(self, uid: str) -> bool:
+        """Tell whether an object is being worked at."""
+        return uid in self._entries
 
     def known(self, scope: Scope) -> set[str]:
         """Give the uids of the objects that are known."""

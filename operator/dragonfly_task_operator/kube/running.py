@@ -22,9 +22,10 @@ from dragonfly_task_operator.engine.report import shrink
 from dragonfly_task_operator.engine.run import Means, Run
 from dragonfly_task_operator.engine.verdict import Verdict, suspended
 from dragonfly_task_operator.kube.cadence import Cadence
-from dragonfly_task_operator.kube.composing import RawStatus, compose
+from dragonfly_task_operator.kube.composing import RawStatus, compose, naming
 from dragonfly_task_operator.kube.events import Recorder
 from dragonfly_task_operator.kube.objects import ApiUnavailable, Objects, Snapshot, TooLarge
+from dragonfly_task_operator.kube.paging import Press, ReportLost, Written
 from dragonfly_task_operator.observability.logs import fields
 from dragonfly_task_operator.observability.metrics import Metrics
 from dragonfly_task_operator.observability.redaction import redact
@@ -63,12 +64,15 @@ class Running:
     recorder: Recorder
     metrics: Metrics
     cadence: Cadence
+    press: Press
     _run: Run | None = None
     _earlier_end: datetime | None = None
     """When the run ended that this one follows: it may have the same key, and have begun in the same second."""
     _ended: Verdict | None = None
     _room: int | None = None
     """Bytes for results, where the API server has had no room for more."""
+    _report: Written | ReportLost | None = None
+    """What became of the pages of a run that has ended, where there have to be some."""
 
     async def execute(self) -> Snapshot:
         """Run, reporting all the way.
@@ -122,6 +126,8 @@ class Running:
         """
         if self._run is not None:
             results, progress = self._run.snapshot()
+            if self._ended is not None and self._report is None and self._leaves_out(results, self._ended):
+                self._report = ReportLost("the operator was stopped meanwhile")
             await self._write(results, self._ended or progress)
 
     async def _follow(self, run: Run, engine: asyncio.Task[Verdict]) -> Verdict:
@@ -185,8 +191,29 @@ class Running:
         raise Superseded
 
     async def _write_persistently(self, run: Run, verdict: Verdict) -> None:
+        """Write how the run ended, once all pages have been written that its status has to name."""
         results, _ = run.snapshot()
-        await self._persist(lambda: self._write(results, verdict))
+        await self._persist(lambda: self._write(results, verdict, ended=run))
+        self.press.named.note(self.snapshot.ref.uid, self.snapshot.record().reports)
+
+    async def _report_on(self, run: Run) -> Written | ReportLost:
+        ref, earlier = self.snapshot.ref, self.snapshot.record().reports
+        try:
+            return await self.press.write(
+                ref,
+                run.pages,
+                run_key=self.begin.key,
+                run_id=self.spec.run_id,
+                earlier=len(earlier),
+                check=lambda: self._check_still_wanted(self.snapshot),
+            )
+        except ReportLost as lost:
+            log.warning("report.lost", extra=self._named(error=str(lost)[:300]))
+            self.press.named.due.set()
+            return lost
+        except Superseded:
+            self.press.named.due.set()
+            raise
 
     async def _persist(self, write: Callable[[], Awaitable[None]]) -> None:
         """Write until the API server takes it: a result must not be lost because the API server restarts."""
@@ -201,12 +228,23 @@ class Running:
             else:
                 return
 
-    async def _write(self, results: Status, verdict: Verdict) -> None:
-        """Write a status; a smaller one, from now on, where the API server has no room for it. Raises TooLarge."""
+    async def _write(self, results: Status, verdict: Verdict, *, ended: Run | None = None) -> None:
+        """Write a status; a smaller one, from now on, where the API server has no room for it.
+
+        Args:
+            results: what peers answered.
+            verdict: what to say.
+            ended: the run, where it is to be told of on pages as far as the status leaves it out.
+
+        Raises:
+            TooLarge: there is no room even for the smallest.
+        """
         while True:
             shrunk = results if self._room is None else shrink(results, self._room)
+            if ended is not None and self._report is None and self._leaves_out(shrunk, verdict):
+                self._report = await self._report_on(ended)
             try:
-                await self._write_whole(shrunk, verdict)
+                await self._write_whole(*naming(self._report, shrunk, verdict))
             except TooLarge as error:
                 smaller = next((room for room in SMALLER if self._room is None or room < self._room), None)
                 if smaller is None:
@@ -220,19 +258,26 @@ class Running:
         def render(snapshot: Snapshot) -> RawStatus:
             self.see(snapshot)
             self._check_still_wanted(snapshot)  # also of one that is no news: the watch may have shown it meanwhile
-            return compose(
-                snapshot.record(),
-                results,
-                verdict,
-                spec=self.spec,
-                generation=snapshot.generation,
-                started=self.begin.started,
-                history=self.begin.history,
-                now=self.means.clock.now(),
-            )
+            return self._composed(snapshot, results, verdict)
 
         # What the watch shows may meanwhile be newer than what this write gave.
         self.see(await self.objects.write_status(self.snapshot, render))
+
+    def _composed(self, snapshot: Snapshot, results: Status, verdict: Verdict) -> RawStatus:
+        return compose(
+            snapshot.record(),
+            results,
+            verdict,
+            spec=self.spec,
+            generation=snapshot.generation,
+            started=self.begin.started,
+            history=self.begin.history,
+            now=self.means.clock.now(),
+        )
+
+    def _leaves_out(self, results: Status, verdict: Verdict) -> bool:
+        """Whether a status has no room for all of these results."""
+        return "omitted" in self._composed(self.snapshot, results, verdict)
 
     def _require_same_work(self, spec: Spec) -> None:
         if run_key(spec) != self.begin.key:

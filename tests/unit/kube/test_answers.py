@@ -36,6 +36,7 @@ SUCCESS = {"kind": "Status", "apiVersion": "v1", "status": "Success"}
         (500, OBJECT, status(500)),
         (200, LIST, MANY),
         (200, LIST, METADATA),
+        (200, OBJECT, ONE | {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1"}),
         (201, EVENTS, {"kind": "Event", "apiVersion": "v1", "metadata": {"name": "one.1"}}),
         (
             200,

@@ -14,7 +14,8 @@ from dragonfly_task_operator.api.specs import TaskSearchSpec, run_key
 from dragonfly_task_operator.api.status import Failure, FailureSummary, HistoryEntry, Omitted, PeerCounts, Status
 from dragonfly_task_operator.engine.lifecycle import MAX_HISTORY, History, Rest, decide
 from dragonfly_task_operator.engine.verdict import MAX_MESSAGE, Verdict
-from dragonfly_task_operator.kube.composing import acknowledge, compose, give_up, withhold
+from dragonfly_task_operator.kube.composing import acknowledge, compose, give_up, naming, withhold
+from dragonfly_task_operator.kube.paging import ReportLost, Written
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, 123456, tzinfo=UTC)
 SECOND = NOW.replace(microsecond=0)
@@ -168,6 +169,23 @@ def test_status_with_room_is_not_cut() -> None:
 
     assert (len(status["failures"]), status["omitted"]["failures"]) == (20, 7)
     assert status["failures"][0]["description"] == "disk on fire" * 40
+
+
+def test_pages_that_could_not_be_written_are_told_of_in_the_message_however_long_it_is() -> None:
+    lost = ReportLost("the API server answered 403: https://quota.example/?token=hidden")
+
+    for message in ("short", "x" * 5000):
+        results, verdict = naming(lost, failing(20, "no"), Verdict(Reason.PEERS_FAILED, message))
+        assert (results.reports, verdict.reason, len(verdict.message) <= MAX_MESSAGE) == (None, "PeersFailed", True)
+        assert verdict.message.startswith(message[:400])
+        assert "; TaskReports could not be written, so what status.omitted counts is told nowhere" in verdict.message
+        assert "hidden" not in verdict.message
+
+
+def test_pages_that_were_written_are_named_and_peers_without_a_row_counted() -> None:
+    results, verdict = naming(Written(["one-00"], 7), failing(20, "no"), Verdict(Reason.FOUND, "as it is"))
+
+    assert (results.reports, results.omitted, verdict.message) == (["one-00"], Omitted(failures=7, peers=7), "as it is")
 
 
 def test_reports_of_the_run_before_are_named_until_this_one_has_ended() -> None:

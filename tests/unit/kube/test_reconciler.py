@@ -13,6 +13,7 @@ import pytest
 
 from dragonfly_task_operator.api.kinds import TASK_DELETION, TASK_SEARCH, Kind
 from dragonfly_task_operator.api.record import Record
+from dragonfly_task_operator.engine.run import Means
 from dragonfly_task_operator.kube.events import Recorder
 from dragonfly_task_operator.kube.history import History
 from dragonfly_task_operator.kube.objects import (
@@ -25,10 +26,13 @@ from dragonfly_task_operator.kube.objects import (
     TooLarge,
     WriteRefused,
 )
+from dragonfly_task_operator.kube.paging import Press
 from dragonfly_task_operator.kube.reconciler import Reconciler
 from dragonfly_task_operator.kube.running import SMALLER
+from dragonfly_task_operator.kube.tidying import Named
 from dragonfly_task_operator.kube.watch.scopes import Scope
 from dragonfly_task_operator.observability.metrics import Metrics
+from tests.unit.report_store import Store
 from tests.unit.world import TASK, LoopClock, World, now
 
 pytestmark = pytest.mark.looptime
@@ -113,6 +117,11 @@ class Silent(Recorder):
         pass
 
 
+def made(means: Means, api: ApiServer, history: History) -> Reconciler:
+    press = Press(Store(), api, Named())
+    return Reconciler(means=means, objects=api, recorder=Silent(), metrics=Metrics(), history=history, press=press)
+
+
 @pytest.fixture
 def clock() -> JumpingClock:
     return JumpingClock()
@@ -134,7 +143,7 @@ def api() -> ApiServer:
 @pytest.fixture
 async def reconciler(clock: JumpingClock, world: World, api: ApiServer) -> AsyncIterator[Reconciler]:
     means = replace(world.means(), clock=clock)
-    reconciler = Reconciler(means=means, objects=api, recorder=Silent(), metrics=Metrics(), history=History())
+    reconciler = made(means, api, History())
     yield reconciler
     await reconciler.aclose(may_write=False)
 
@@ -420,7 +429,7 @@ async def test_run_begun_by_an_operator_with_a_fast_clock_gets_no_more_than_its_
     await asyncio.sleep(10)
     await reconciler.aclose(may_write=True)
 
-    after = Reconciler(means=world.means(), objects=api, recorder=Silent(), metrics=Metrics(), history=History())
+    after = made(world.means(), api, History())
     after.observe(TASK_DELETION, copy.deepcopy(api.bodies["one"]))
 
     await asyncio.sleep(102)
@@ -538,7 +547,7 @@ async def test_object_at_rest_is_known_without_kopf(reconciler: Reconciler, worl
     reconciler.observe(TASK_SEARCH, api.put())
     await asyncio.sleep(SLOW)
     finished = copy.deepcopy(api.bodies["one"])
-    after = Reconciler(means=world.means(), objects=api, recorder=Silent(), metrics=Metrics(), history=History())
+    after = made(world.means(), api, History())
 
     news = [after.is_news(TASK_SEARCH, body) for body in (finished, finished, api.touch(), api.put(runID="two"))]
 
@@ -599,7 +608,7 @@ def history(api: ApiServer) -> History:
 
 @pytest.fixture
 async def historic(world: World, api: ApiServer, history: History) -> AsyncIterator[Reconciler]:
-    reconciler = Reconciler(means=world.means(), objects=api, recorder=Silent(), metrics=Metrics(), history=history)
+    reconciler = made(world.means(), api, history)
     yield reconciler
     await reconciler.aclose(may_write=False)
 
