@@ -26,8 +26,14 @@ LAST_EVENTS_SECONDS = 0.5
 
 COMPONENT = "dragonfly-task-operator"
 _MAX_NOTE = 1024
+_MAX_STEM = 200
 _OUTCOMES = frozenset({Reason.FOUND, Reason.DELETED, Reason.PEERS_FAILED, Reason.DEADLINE_EXCEEDED})
 """The verdicts that have an Event of their own besides `Finished`."""
+
+
+def _stem(name: str) -> str:
+    """Cut a name so that more can be put behind it. What is before a point has to end in a letter or a digit."""
+    return name[:_MAX_STEM].rstrip("-.")
 
 
 @dataclass(slots=True)
@@ -65,7 +71,7 @@ class Recorder:
     async def _write(self, ref: Ref, notes: list[_Note], now: datetime) -> None:
         for note in notes:
             body = {
-                "metadata": {"name": f"{ref.name[:200]}.{secrets.token_hex(8)}", "namespace": ref.namespace},
+                "metadata": {"name": f"{_stem(ref.name)}.{secrets.token_hex(8)}", "namespace": ref.namespace},
                 "involvedObject": {
                     "apiVersion": API_VERSION,
                     "kind": ref.kind.name,
