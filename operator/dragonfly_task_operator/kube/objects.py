@@ -206,6 +206,8 @@ class Objects:
 
     async def _read_again(self, seen: Snapshot) -> Snapshot:
         fresh = await self.get(seen.ref)
+        if fresh.age == seen.age:  # whoever says otherwise may go on saying so
+            raise ApiUnavailable(f"the API server was told to write {seen.ref} as it is, and says that it has changed")
         if fresh.era == seen.era and fresh.age < seen.age:
             name = seen.ref.kind.plural
             before = number(seen.resource_version)
