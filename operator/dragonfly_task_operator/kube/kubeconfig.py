@@ -200,7 +200,7 @@ async def _credentials(cluster: _Found[_Cluster], user: _Found[_User], proxy_for
         is_checked=not cluster.entry.is_insecure,
         certificate=_pem("client-certificate", user.entry.cert_file, user.entry.cert_data, user.folder),
         key=_pem("client-key", user.entry.key_file, user.entry.key_data, user.folder),
-        server_name=cluster.entry.tls_server_name or None,
+        server_name=_server_name(cluster.entry.tls_server_name),
     )
     token, good_for = _token(user)
     if user.entry.exec is not None and token is None:
@@ -312,14 +312,25 @@ def _server(cluster: _Cluster, trust: Trust) -> str:
         server = f"{'https' if needs_tls else 'http'}://{server}"
     if not _is_url_of_http(server):
         raise SettingsError(f"its server {server} is no URL of http or https")
+    if "@" in urlsplit(server).netloc:
+        raise SettingsError("its server names a user, which is not supported: give username and password of the user")
     return server
+
+
+def _server_name(given: str | None) -> str | None:
+    try:
+        (given or "").encode("idna")
+    except UnicodeError:
+        raise SettingsError(f"its tls-server-name {given} is no name of a host") from None
+    return given or None
 
 
 def _is_url_of_http(text: str) -> bool:
     try:
         url = urlsplit(text)
+        (url.hostname or "").encode("idna")
         return url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0
-    except ValueError:  # of brackets, or the port
+    except ValueError:  # of brackets, the port, or a name with an empty or a long part
         return False
 
 

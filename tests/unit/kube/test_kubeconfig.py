@@ -246,6 +246,9 @@ def _with_variable(name: str, value: str) -> dict[str, Any]:
         (of(server="https://k.example.com:port"), "its server https://k.example.com:port is no URL of http or https"),
         (of(server="https://k.example.com:99999"), "is no URL of http or https"),
         (of(server="https://[::1"), "its server https://[::1 is no URL of http or https"),
+        (of(server="https://k..example.com"), "its server https://k..example.com is no URL of http or https"),
+        (of(server=f"https://{'k' * 64}.example.com"), "is no URL of http or https"),
+        (of(tls_server_name="k..example.com"), "its tls-server-name k..example.com is no name of a host"),
         (of(proxy_url="http://"), "its proxy-url is no URL of http or https"),
         (of(proxy_url="http://[::1"), "its proxy-url is no URL of http or https"),
         ("[" * 5000, "is no kubeconfig: it is nested too deeply"),
@@ -282,6 +285,7 @@ def _with_variable(name: str, value: str) -> dict[str, Any]:
         ),
         (of(user={"exec": {"apiVersion": "v0", "command": "./plugin"}}), "users.0.user.exec.apiVersion"),
         # not supported, although kubectl knows them
+        (of(server="https://me:secret@k.example.com"), "its server names a user, which is not supported"),
         (of(user=running("", interactiveMode="Always")), "wants to talk to a person"),
         (of(user={"auth-provider": {"name": "oidc"}}), "auth-provider is not supported; use an exec plugin"),
         (of(proxy_url="socks5://127.0.0.1:1080"), "its proxy-url is no URL of http or https"),
