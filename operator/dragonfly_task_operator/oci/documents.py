@@ -30,7 +30,7 @@ from dragonfly_task_operator.oci.platforms import is_said_to_be_unknown, platfor
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9!#$&^_.+-]+")
 _MAX_MEDIA_TYPE = 255
-_URL = re.compile(r"https?://\S+", re.IGNORECASE)
+_URL = re.compile(r"https?://\S.*", re.IGNORECASE)
 _MAX_URL = 8192
 _MAX_SIZE = (1 << 63) - 1
 _MAX_DIGITS = 19

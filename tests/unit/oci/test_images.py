@@ -132,13 +132,13 @@ async def test_artifact_manifest_is_read(registry: ScriptedRegistry, read: Reade
 
 async def test_foreign_layers_are_parts_that_may_be_elsewhere_too(registry: ScriptedRegistry, read: Reader) -> None:
     config, layer, windows = make.config("windows"), make.blob("layer"), make.blob("windows", make.DOCKER_FOREIGN)
-    mirrors = ["https://mcr.example.com/windows", "HTTP://mirror.example.com/windows?a=b", 7, "no URL", "file:///etc"]
+    mirrors = ["https://mcr.example.com/windows", "HTTP://mirror.example.com/windows?a=b", "https://h/with a space"]
     registry.holds(
         make.document(
             make.MANIFEST,
             mediaType=make.MANIFEST,
             config=config.descriptor(),
-            layers=[windows.descriptor(urls=mirrors), layer.descriptor()],
+            layers=[windows.descriptor(urls=[*mirrors, 7, "no URL", "file:///etc", "https:// "]), layer.descriptor()],
         )
     )
 
@@ -147,7 +147,7 @@ async def test_foreign_layers_are_parts_that_may_be_elsewhere_too(registry: Scri
     assert (digests(found), found.foreign_layers) == (of(config, layer, windows), 1)
     foreign = next(part for part in found.parts if part.digest == windows.digest)
     assert foreign.urls == (f"{registry.origin}/v2/library/app/blobs/{windows.digest}",)
-    assert foreign.elsewhere == tuple(mirrors[:2])
+    assert foreign.elsewhere == tuple(mirrors)
 
 
 async def test_media_type_of_the_document_counts_where_the_registry_names_none(
