@@ -6,8 +6,11 @@ import ssl
 from datetime import UTC, datetime, timedelta
 
 import trustme
-from aiohttp import web
+from aiohttp import ConnectionTimeoutError, web
+from yarl import URL
 
+from dragonfly_task_operator.oci.connecting import told
+from dragonfly_task_operator.oci.transport import TIMEOUT
 from tests.messages.situations import situation
 from tests.messages.stage import REGISTRY, Stage
 from tests.registry.connecting import ConnectProxy
@@ -59,6 +62,16 @@ async def _(stage: Stage) -> object:
 async def _(stage: Stage) -> object:
     await stage.registry.__aexit__()
     return await stage.read()
+
+
+@situation("nothing comes back from there")
+async def _(stage: Stage) -> object:
+    raise told(ConnectionTimeoutError(), URL(stage.url()), None, timeout=TIMEOUT)
+
+
+@situation("it takes the connection and does not answer")
+async def _(stage: Stage) -> object:
+    raise told(TimeoutError(), URL(stage.url()), None, timeout=TIMEOUT)
 
 
 @situation("it speaks plain http where https is asked for")
@@ -151,6 +164,11 @@ async def _(stage: Stage) -> object:
         return await stage.read(proxies={"HTTPS_PROXY": address})
     finally:
         stage.servers["proxy"] = ScriptedRegistry(port=proxy.port)
+
+
+@situation("nothing comes back from the proxy's address")
+async def _(stage: Stage) -> object:
+    raise told(ConnectionTimeoutError(), URL(stage.url()), URL("http://proxy.example.com:3128"), timeout=TIMEOUT)
 
 
 @situation("the proxy wants a password")

@@ -20,14 +20,16 @@ _UNKNOWN_AUTHORITY = frozenset({2, 18, 19, 20, 21})
 _MAY_PASS = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
 
 
-def told(error: Exception, url: URL, proxy: URL | None, *, seconds: float | None) -> ImageUnresolvable | RegistryDenied:
+def told(
+    error: Exception, url: URL, proxy: URL | None, *, timeout: aiohttp.ClientTimeout
+) -> ImageUnresolvable | RegistryDenied:
     """Say what went wrong with a request.
 
     Args:
         error: of aiohttp, the operating system, or a library that they use.
         url: what was asked for.
         proxy: what it was asked through.
-        seconds: how long an answer may take.
+        timeout: how long a connection and an answer may take.
     """
     match error:
         case aiohttp.ClientHttpProxyError():
@@ -38,27 +40,27 @@ def told(error: Exception, url: URL, proxy: URL | None, *, seconds: float | None
             return _of_tls(error.os_error, url)
         case ssl.SSLError() | aiohttp.ClientSSLError():
             return _of_tls(error, url)
-        case aiohttp.ClientConnectorError() if proxy is not None:
-            return ImageUnresolvable(_proxy_unreached(error, url, proxy), retry_after=0)
+        case aiohttp.ClientConnectorError() | aiohttp.ConnectionTimeoutError() if proxy is not None:
+            return ImageUnresolvable(_proxy_unreached(error, url, proxy, timeout), retry_after=0)
         case _:
-            return ImageUnresolvable(_unreached(error, url, proxy, seconds), retry_after=0)
+            return ImageUnresolvable(_unreached(error, url, proxy, timeout), retry_after=0)
 
 
-def _unreached(error: Exception, url: URL, proxy: URL | None, seconds: float | None) -> str:
+def _unreached(error: Exception, url: URL, proxy: URL | None, timeout: aiohttp.ClientTimeout) -> str:
     registry = origin(url)
     match error:
         case aiohttp.ClientConnectorDNSError():
             return f"the name {url.host} can't be resolved; check the host of the image and the cluster's DNS"
-        case aiohttp.ClientConnectorError():
+        case aiohttp.ClientConnectorError() | aiohttp.ConnectionTimeoutError():
             return (
-                f"{registry} can't be connected to ({_reason(error)}); check that the registry runs and that the"
-                " operator's NetworkPolicy lets it through"
+                f"{registry} can't be connected to ({_reason(error, timeout)}); check that the registry runs and that"
+                " the operator's NetworkPolicy lets it through"
             )
         case TimeoutError():
             through = "" if proxy is None else f" through the proxy {origin(proxy)}"
             return (
-                f"{registry} did not answer{through} within {seconds:.0f} s; check the registry and the operator's"
-                " NetworkPolicy"
+                f"{registry} did not answer{through} within {timeout.total:.0f} s; check the registry and the"
+                " operator's NetworkPolicy"
             )
         case aiohttp.ServerDisconnectedError() if url.scheme == "https":
             return (
@@ -69,13 +71,18 @@ def _unreached(error: Exception, url: URL, proxy: URL | None, seconds: float | N
             return f"{registry} broke off its answer or sent no HTTP ({type(error).__name__}); check the registry"
 
 
-def _proxy_unreached(error: aiohttp.ClientConnectorError, url: URL, proxy: URL) -> str:
+def _proxy_unreached(
+    error: aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError,
+    url: URL,
+    proxy: URL,
+    timeout: aiohttp.ClientTimeout,
+) -> str:
     variable = f"{_variable(url)} in the operator's environment"
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return f"the name of the proxy {origin(proxy)} can't be resolved; check {variable} and the cluster's DNS"
     return (
-        f"the proxy {origin(proxy)} can't be connected to ({_reason(error)}); check that it runs, {variable}, and the"
-        " operator's NetworkPolicy"
+        f"the proxy {origin(proxy)} can't be connected to ({_reason(error, timeout)}); check that it runs, {variable},"
+        " and the operator's NetworkPolicy"
     )
 
 
@@ -95,7 +102,11 @@ def _variable(url: URL) -> str:
     return f"{url.scheme.upper()}_PROXY"
 
 
-def _reason(error: aiohttp.ClientConnectorError) -> str:
+def _reason(
+    error: aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError, timeout: aiohttp.ClientTimeout
+) -> str:
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return f"nothing came back within {timeout.sock_connect:.0f} s"
     number = error.os_error.errno
     return os.strerror(number) if number else type(error.os_error).__name__
 

@@ -161,7 +161,7 @@ class Transport:
             raise
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             own_trouble.raise_if_own(error)
-            raise told(error, url, proxy, seconds=TIMEOUT.total) from None
+            raise told(error, url, proxy, timeout=TIMEOUT) from None
 
 
 def _session(gate: Gate, *, to_proxies: bool) -> aiohttp.ClientSession:
