@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import time
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from dragonfly_task_operator.api.targets import Target
 from dragonfly_task_operator.dragonfly.targets import candidates
-from dragonfly_task_operator.dragonfly.task_ids import standard_task_id, url_candidates
+from dragonfly_task_operator.dragonfly.task_ids import reference_of, standard_task_id, url_candidates
 
 SHA256 = "b2c366cce7e68013d5441c6326d5a3e1b12aeb5ed58564d0fd3fa089bc29cb6e"
 SHA512 = SHA256 * 2
@@ -155,3 +159,30 @@ def test_piece_length_of_any_size_is_in_the_id(given: object, length: int) -> No
 def test_piece_length_that_no_peer_takes_is_refused(given: object) -> None:
     with pytest.raises(ValidationError, match=BEYOND):
         Target.model_validate({"url": URL, "pieceLength": given})
+
+
+PIECES = st.sampled_from(["://", "/v2/", "/blobs/", "blobs/", "/blobs", "a", "?", "\n", "/", "sha256:", "#"])
+
+
+@given(start=st.sampled_from(["", "s://h/v2/n"]), pieces=st.lists(PIECES, max_size=12))
+def test_reference_is_the_one_that_the_clients_own_expression_finds(start: str, pieces: list[str]) -> None:
+    url = start + "".join(pieces)
+    found = re.fullmatch(r".*://.*/v2/.*/blobs/([^?]+)(?:\?.*)?", url)
+
+    assert reference_of(url, "blobs") == ("" if found is None else found[1])
+
+
+def test_url_that_repeats_what_is_looked_for_holds_nobody_up() -> None:
+    began = time.process_time()
+    candidates(Target.model_validate({"url": f"https://h/{'://' * 600}{'/v2/' * 600}"}))
+
+    assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize("field", ["imageManifestURL", "keepSharedWith"])
+def test_manifest_url_that_repeats_what_is_looked_for_is_refused(field: str) -> None:
+    url = f"https://h{'/v2/a' * 100}/X/v2/a/manifests/1"
+    target = {"image": "a", field: [url]} if field == "keepSharedWith" else {field: url}
+
+    with pytest.raises(ValidationError, match="must be the URL of an image's manifest"):
+        Target.model_validate(target)

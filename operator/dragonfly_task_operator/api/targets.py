@@ -117,12 +117,26 @@ IMAGE_MANIFEST_URL = (
     r"^(https?://[^/?#\s@]+(?:/[^?#\s]*?)??/v2/([a-z0-9][a-z0-9._/-]*))/manifests/([^/?#\s]+)(\?[^#\s]*)?$"
 )
 """Groups: the URL of the repository, the repository's name, the tag or digest, and the query."""
+_MANIFEST_URL = re.compile(IMAGE_MANIFEST_URL.strip("^$"))
+MAX_VERSIONS = 64
+"""Of `/v2/` in the URL of a manifest: Python tries the expression from each of them, the API server does not."""
 
 _NO_MANIFEST_URL = (
     "must be the URL of an image's manifest, by tag or by digest and without user info, as in"
     " https://registry.example.com/v2/library/nginx/manifests/1.27"
 )
-_CHECK_IMAGE, _IMAGE_RULE = _matching(IMAGE_MANIFEST_URL, _NO_MANIFEST_URL)
+_IMAGE_RULE = validations((_matches(IMAGE_MANIFEST_URL), _NO_MANIFEST_URL))
+
+
+def match_manifest_url(text: str) -> re.Match[str] | None:
+    """Take the URL of a manifest apart, in the groups of `IMAGE_MANIFEST_URL`; None where it is none."""
+    return _MANIFEST_URL.fullmatch(text) if text.count("/v2/") <= MAX_VERSIONS else None
+
+
+def _manifest_url(text: str) -> str:
+    if match_manifest_url(text) is None:
+        raise ValueError(_NO_MANIFEST_URL)
+    return text
 
 
 def _image_name(name: str) -> str:
@@ -135,11 +149,7 @@ def _image_name(name: str) -> str:
 
 def _image(image: str) -> str:
     """Take a name or the URL of a manifest. Which of both was meant is told by the scheme."""
-    if "://" not in image:
-        return _image_name(image)
-    if re.search(IMAGE_MANIFEST_URL.replace("$", r"\Z"), image) is None:
-        raise ValueError(_NO_MANIFEST_URL)
-    return image
+    return _manifest_url(image) if "://" in image else _image_name(image)
 
 
 _CHECK_TASK_ID, _TASK_ID_RULE = _matching("^[0-9a-f]{64}$", "taskID must be 64 lowercase hex digits")
@@ -182,7 +192,7 @@ class Target(Model):
     """An image by its name, as docker pull and a Pod take it: nginx:1.27, ghcr.io/org/app@sha256:<64 hex digits>."""
 
     image_manifest_url: Annotated[
-        Annotated[str, _CHECK_IMAGE] | None,
+        Annotated[str, AfterValidator(_manifest_url)] | None,
         Field(min_length=1, max_length=8192, json_schema_extra=_IMAGE_RULE),
     ] = None
     """The URL of an image's manifest, as in https://registry.example.com/v2/library/nginx/manifests/1.27."""

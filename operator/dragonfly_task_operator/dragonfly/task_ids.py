@@ -9,7 +9,6 @@ peers are asked for all. Pure functions; which target has which candidates is `t
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -63,9 +62,6 @@ HUB_REVISIONS = {"hf": "main", "modelscope": "master", "opencsg": "main"}
 --hf-revision, --ms-revision and --csg-revision (dragonfly-client 1.5.10, dfget/main.rs)."""
 
 _DIGEST_LENGTHS = {"sha256": 64, "sha512": 128}
-
-# What clients take for the URL of a blob (dragonfly-client-util 1.5.10, digest/mod.rs), wherever in a URL it stands.
-_BY_DIGEST = {kind: re.compile(rf".*://.*/v2/.*/{kind}/([^?]+)(?:\?.*)?") for kind in ("blobs", "manifests")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,9 +179,28 @@ def _digest_id(url: str, kind: str) -> TaskID:
 
 
 def _encoded_digest(url: str, kind: str) -> TaskID | None:
-    match = _BY_DIGEST[kind].fullmatch(url)
-    algorithm, _, encoded = ("" if match is None else match[1]).partition(":")
+    algorithm, _, encoded = reference_of(url, kind).partition(":")
     return encoded if len(encoded.encode()) == _DIGEST_LENGTHS.get(algorithm) else None
+
+
+def reference_of(url: str, kind: str) -> str:
+    r"""Give what clients take for the reference in the URL of a blob or manifest, wherever it stands; empty for none.
+
+    Theirs is the expression `.*://.*/v2/.*/KIND/([^?]+)(?:\?.*)?` (dragonfly-client-util 1.5.10, digest/mod.rs), in
+    which Python would go back and forth for minutes on a URL that has each of these often.
+    """
+    marker = f"/{kind}/"
+    scheme = url.find("://")
+    version = -1 if scheme < 0 else url.find("/v2/", scheme + len("://"))
+    first = version + len("/v2/")
+    at = -1 if version < 0 else url.rfind(marker, first)
+    while at >= 0:
+        end = at + len(marker)
+        reference, _, query = url[end:].partition("?")
+        if reference and "\n" not in url[:end] and "\n" not in query:
+            return reference
+        at = url.rfind(marker, first, end - 1)
+    return ""
 
 
 def _sha256(text: str) -> str:

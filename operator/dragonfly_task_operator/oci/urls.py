@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from yarl import URL
 
 from dragonfly_task_operator.api.image_names import ImageName
-from dragonfly_task_operator.api.targets import IMAGE_MANIFEST_URL
+from dragonfly_task_operator.api.targets import match_manifest_url
 from dragonfly_task_operator.errors import InvalidTarget
 from dragonfly_task_operator.observability.redaction import redact_url
 from dragonfly_task_operator.oci.credentials import DOCKER_HUB
@@ -65,7 +64,7 @@ class ManifestURL:
     @classmethod
     def parse(cls, text: str) -> ManifestURL:
         """Read it. Raises InvalidTarget."""
-        match = re.fullmatch(IMAGE_MANIFEST_URL, text)
+        match = match_manifest_url(text)
         if match is None:
             raise InvalidTarget(
                 f"{redact_url(text)!r} is not the URL of an image's manifest, as in"
