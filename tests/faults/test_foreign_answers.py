@@ -113,6 +113,25 @@ def test_server_that_is_busy_is_heeded_and_ends_no_run(stage: Stage, proxy: ApiS
     ends_well(stage, proxy, lambda: proxy.answers(WRITES, 429, busy, headers={"Retry-After": "2"}, times=MANY))
 
 
+def test_server_that_is_busy_is_left_alone_for_as_long_as_it_asks_for(stage: Stage, proxy: ApiServerProxy) -> None:
+    asked_for = 6
+    busy = status(429, "TooManyRequests", "try again later")
+    body = stage.new("TaskSearch")
+    writes = f"PATCH .*/{body['metadata']['name']}/status"
+    proxy.answers(writes, 429, busy, headers={"Retry-After": str(asked_for)}, times=1)
+    try:
+        stage.create([body])
+        wait_for(lambda: proxy.requests(writes) > 0, "a write that is turned away")
+        began = time.monotonic()
+        wait_for(lambda: proxy.requests(writes) > 1, "the write again")
+        waited = time.monotonic() - began
+        stage.finish([body], seconds=60)
+    finally:
+        proxy.behaves()
+    assert waited > asked_for - 1  # the first was seen a little late
+    assert stage.violations([body]) == []
+
+
 def test_object_that_is_gone_is_given_up_although_no_event_tells(stage: Stage, proxy: ApiServerProxy) -> None:
     body = stage.new("TaskDeletion")
     task, name = task_of(body), body["metadata"]["name"]
