@@ -149,7 +149,8 @@ class GrpcPeers:
                 answer = read(body)
             except RpcError as error:
                 code = error.code
-                answer = failure = self._peer_error(host, error)
+                # Its traceback holds this frame, which holds it: see `GrpcWire.ask`.
+                answer = failure = self._peer_error(host, error.with_traceback(None))
             self._metrics.rpc_ended(name, code.name)
             tell(task, answer)
             return hearing.has_hope

@@ -87,7 +87,9 @@ class GrpcWire:
                 try:
                     answer: bytes | RpcError = await exchange(connection, method, request, timeout=timeout)
                 except RpcError as error:
-                    answer = error
+                    # Its traceback holds this frame, which holds it: the call, and the connection of a channel that has
+                    # been closed, would stay until garbage is collected.
+                    answer = error.with_traceback(None)
                 is_wanted = answered(task, answer)
 
         while left and is_wanted:

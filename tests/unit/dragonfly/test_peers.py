@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -278,6 +280,27 @@ async def test_all_requests_to_a_peer_share_one_connection(peer: Peer) -> None:
             await look(asking, host_of(peer), f"{number:064x}")
 
     assert (peer.calls["stat"], len(peer.clients)) == (10, 1)
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+async def test_what_failed_keeps_no_connection_open_until_garbage_is_collected(
+    world: SimulatedCluster, peer: Peer, *, hangs: bool
+) -> None:
+    if hangs:
+        peer.hangs("stat")
+    told: list[object] = []
+    gc.collect()
+    gc.disable()
+    try:
+        async with peers(IMPATIENT if hangs else PATIENT) as asking:
+            await asking.stat(host_of(peer), [TASK], lambda _, answer: told.append(answer))
+        async with asyncio.timeout(5):
+            while world.open_connections():  # noqa: ASYNC110 -- it is the kernel that knows
+                await asyncio.sleep(0.05)
+    finally:
+        gc.enable()
+
+    assert len(told) == 1
 
 
 @pytest.mark.parametrize("call", ["stat", "delete"])
