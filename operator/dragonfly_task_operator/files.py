@@ -59,11 +59,14 @@ def budget(limit: int) -> Budget:
 
 
 def raise_limit() -> tuple[int, int]:
-    """Raise the soft limit of open files to the hard one, and give what it was and what it is."""
+    """Raise the soft limit of open files to the hard one, if it may be, and give what it was and what it is."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MOST if hard == resource.RLIM_INFINITY else hard
     if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        except (OSError, ValueError):  # by a sandbox, or because fs.nr_open has become lower than the hard limit
+            return soft, soft
     return soft, wanted
 
 

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import re
+import resource
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from dragonfly_task_operator.files import IMAGE_CONNECTIONS, LEAST, MOST_CONNECTIONS, OF_THE_PROCESS, budget
+from dragonfly_task_operator.files import (
+    IMAGE_CONNECTIONS,
+    LEAST,
+    MOST_CONNECTIONS,
+    OF_THE_PROCESS,
+    budget,
+    raise_limit,
+)
 
 
 @pytest.mark.parametrize("limit", [128, 192, 256, 512, 1024, 4096, 65536, 1 << 30])
@@ -38,6 +46,19 @@ def test_soft_limit_is_raised_to_the_hard_one() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "(64, 256) (256, 256)"
+
+
+@pytest.mark.parametrize("refusal", [PermissionError(1, "Operation not permitted"), ValueError("not allowed")])
+def test_node_that_lets_no_limit_be_raised_is_worked_on_with_what_there_is(
+    monkeypatch: pytest.MonkeyPatch, refusal: Exception
+) -> None:
+    def refuse(*_: object) -> None:
+        raise refusal
+
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 1 << 30))
+    monkeypatch.setattr(resource, "setrlimit", refuse)
+
+    assert raise_limit() == (1024, 1024)
 
 
 def test_table_of_the_docs_is_what_is_shared_out() -> None:
