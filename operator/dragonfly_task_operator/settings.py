@@ -34,6 +34,10 @@ def _host_port(value: str) -> str:
     bare = host.strip("[]")
     if not bare or not port.isdigit() or not 0 < int(port) <= MAX_PORT or (":" in bare and host == bare):
         raise ValueError(f"{value!r} is not HOST:PORT, as in dragonfly-scheduler.dragonfly-system:8002")
+    try:
+        bare.encode("idna")
+    except UnicodeError:  # which every look-up would meet
+        raise ValueError(f"{value!r} has no name of a host before its port") from None
     return value
 
 

@@ -87,6 +87,12 @@ def test_environment_that_is_no_json_is_told_in_a_line(monkeypatch: pytest.Monke
         load({})
 
 
+@pytest.mark.parametrize("host", ["scheduler..dragonfly", "s" * 64, ".scheduler"])
+def test_scheduler_that_no_name_server_can_be_asked_for_is_refused(host: str) -> None:
+    with pytest.raises(SettingsError, match="has no name of a host before its port"):
+        load({"scheduler": (f"{host}:8002",)})
+
+
 @pytest.mark.parametrize("name", ["", "a,b", "a/b", "Team", "-a", "*", "a" * 64])
 def test_name_that_no_namespace_has_is_refused(name: str) -> None:
     with pytest.raises(SettingsError, match="is no name of a namespace; for all of them, leave it out"):
