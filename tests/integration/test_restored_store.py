@@ -91,7 +91,7 @@ def test_runs_end_and_edits_and_new_objects_are_seen_after_a_restore(
     kubectl_here.apply(deletion("wholly-lost", late))
     world.caches(lost, on="n1")
     for name in ("wholly-lost", "end-lost"):
-        here.until("TaskDeletion", name, is_finished)
+        here.until("TaskDeletion", name, is_finished, seconds=45)  # pauses between rounds grow to half a minute
     world.caches(lost, on="n3")  # somebody downloads it after the deletion: that is no business of the deletion's
 
     own.restore(backup)
@@ -102,9 +102,9 @@ def test_runs_end_and_edits_and_new_objects_are_seen_after_a_restore(
     assert succeeded(here.until("TaskDeletion", "edited", reason_is("Deleted"), seconds=30)) == ("True", "Deleted")
     here.until("TaskSearch", "new", is_finished, seconds=30)
     world.caches(going, on="n1")
-    status = here.until("TaskDeletion", "going", is_finished, seconds=30)
+    status = here.until("TaskDeletion", "going", is_finished, seconds=45)
     assert (succeeded(status)[1], status["peers"]["deleted"]) == ("Deleted", 2)
-    assert here.until("TaskDeletion", "end-lost", is_finished, seconds=30)["peers"]["deleted"] == 1
+    assert here.until("TaskDeletion", "end-lost", is_finished, seconds=45)["peers"]["deleted"] == 1
     assert world.holders(lost) == {"n3"}
     asked = world.delete_requests()
     assert {task: len(asked_of) for task, asked_of in by_task(asked).items() if task != late} == {
