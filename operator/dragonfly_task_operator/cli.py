@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -64,31 +64,35 @@ def run(config: Path | None, **flags: Any) -> None:
     arenas.bound()
     try:
         loaded = settings.load({name: value for name, value in flags.items() if value not in (None, ())}, config=config)
-        logs.set_up(loaded.log_format)
-        asyncio.run(ending_soon(app.run(loaded)))
     except SettingsError as error:
         _leave(error, EXIT_INVALID)
-    except (StartError, LeaseLost, WatchLost) as error:
-        _leave(error, EXIT_FAILED)
+    logs.set_up(loaded.log_format)
+    sys.exit(asyncio.run(ending_soon(app.run(loaded))))
 
 
-async def ending_soon(work: Coroutine[Any, Any, None]) -> None:
+async def ending_soon(work: Coroutine[Any, Any, None]) -> int:
     """Do some work, after which the process ends within seconds, whatever may hold it up.
 
-    A thread that waits for a name server, say: Python waits for it, for as long as that takes.
+    A thread that waits for a name server, say: Python waits for it, for as long as that takes. So what has ended the
+    work is told here, and not by the caller, who may come too late.
+
+    Returns:
+        the exit code.
     """
     code = EXIT_FAILED
     try:
         await work
         code = 0
-    except OperatorError as error:
-        if isinstance(error, SettingsError):
-            code = EXIT_INVALID
-        raise
+    except SettingsError as error:
+        _tell(error)
+        code = EXIT_INVALID
+    except (StartError, LeaseLost, WatchLost) as error:
+        _tell(error)
     finally:
         timer = threading.Timer(LAST_SECONDS, os._exit, (code,))
         timer.daemon = True
         timer.start()
+    return code
 
 
 @main.command()
@@ -140,8 +144,12 @@ def task_id(file: Any, output: str, *, no_filter: bool, filtered_query_param: tu
         _leave(error, EXIT_INVALID)
 
 
-def _leave(error: OperatorError, code: int) -> None:
+def _leave(error: OperatorError, code: int) -> NoReturn:
+    _tell(error)
+    sys.exit(code)
+
+
+def _tell(error: OperatorError) -> None:
     from dragonfly_task_operator.observability.redaction import redact  # noqa: PLC0415
 
     click.echo(f"error: {redact(str(error))}", err=True)
-    sys.exit(code)

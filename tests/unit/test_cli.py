@@ -118,8 +118,11 @@ asyncio.run(ending_soon(work()))
 """
 
 
-@pytest.mark.parametrize(("arguments", "code"), [((), 0), (("fail",), 1)])
-def test_thread_that_is_stuck_does_not_keep_the_process_from_ending(arguments: tuple[str, ...], code: int) -> None:
-    done = subprocess.run([sys.executable, "-c", ENDING, *arguments], check=False, timeout=60, capture_output=True)
+@pytest.mark.parametrize(("arguments", "code", "told"), [((), 0, ""), (("fail",), 1, "error: gone\n")])
+def test_thread_that_is_stuck_keeps_the_process_neither_from_ending_nor_from_saying_why(
+    arguments: tuple[str, ...], code: int, told: str
+) -> None:
+    command = [sys.executable, "-c", ENDING, *arguments]
+    done = subprocess.run(command, check=False, timeout=60, capture_output=True, text=True)
 
-    assert done.returncode == code
+    assert (done.returncode, done.stderr) == (code, told)
