@@ -99,7 +99,8 @@ def test_unknown_setting_in_the_environment_is_refused() -> None:
 
 def test_crds_prints_what_is_committed() -> None:
     crds = Path(__file__).parents[2] / "crds"
-    committed = "---\n".join((crds / f"{plural}.yaml").read_text() for plural in ("tasksearches", "taskdeletions"))
+    plurals = ("tasksearches", "taskdeletions", "taskreports")
+    committed = "---\n".join((crds / f"{plural}.yaml").read_text() for plural in plurals)
     assert run("crds").output == committed
 
 
