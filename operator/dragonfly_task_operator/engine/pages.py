@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dragonfly_task_operator.api.page import MAX_PAGE_BYTES, MAX_PAGES, MAX_ROWS, FailedTasks, Row
 from dragonfly_task_operator.api.room import most_bytes
 from dragonfly_task_operator.engine.identity import TaskID
-from dragonfly_task_operator.engine.ledger import Cleared, Failed, HeldUp, Holds, Ledger, Outcome, known
-from dragonfly_task_operator.engine.model import Host, HostID, PlannedImage
+from dragonfly_task_operator.engine.ledger import Cleared, Failed, HeldUp, Holds, Ledger, known
+from dragonfly_task_operator.engine.model import Absent, Host, HostID, PlannedImage
 from dragonfly_task_operator.engine.summary import Summary
 from dragonfly_task_operator.observability.redaction import cut, redact
 
@@ -38,19 +38,33 @@ MAX_UNALIKE = 9
 FRAME_BYTES = 8 << 10
 """For what a page has besides tasks and rows."""
 
-_OUTCOMES_AT_ONCE = 10_000
+_OUTCOMES_AT_ONCE = 5000
 _ROWS_AT_ONCE = 100
 """Before others get a turn: some milliseconds."""
 
 
 @dataclass(slots=True)
 class _Told:
-    """What is to be told of a peer, by indexes into the tasks."""
+    """What is to be told of a peer, by indexes into the tasks, in no order: a row is sorted when it is made.
+
+    A peer has what it answered to have, until it answers otherwise: a deletion that failed took nothing away.
+    """
 
     host: Host
     holds: list[int] = field(default_factory=list)
     deleted: list[int] = field(default_factory=list)
-    failed: list[tuple[int, Failed]] = field(default_factory=list)
+    failed: dict[int, Failed] = field(default_factory=dict)
+
+    def add(self, task: int, outcome: Holds | Cleared | Failed | HeldUp) -> None:
+        """Take note of an outcome. Of one that is held up, nothing else is known."""
+        if isinstance(outcome, Failed):
+            self.failed[task] = outcome
+            if outcome.had_copy and not outcome.got_no_answer:
+                self.holds.append(task)
+        elif isinstance(outcome, Cleared):
+            self.deleted.append(task)
+        else:
+            self.holds.append(task)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +144,8 @@ class Pages:
             host_type=host.type,
             scheduler_cluster_id=host.scheduler_cluster_id,
             client_version=None if host.client_version is None else cut(host.client_version, MAX_WORD),
-            holds=told.holds or None,
-            deleted=told.deleted or None,
+            holds=sorted(told.holds) or None,
+            deleted=sorted(told.deleted) or None,
             complete=self._share(told.holds) if self._blobs else None,
             failed=[
                 FailedTasks(
@@ -156,58 +170,41 @@ class Pages:
 async def _collect(ledger: Ledger, indexes: dict[TaskID, int]) -> list[_Told]:
     """Go through a ledger once, and give the peers that have something to tell."""
     told: dict[HostID, _Told] = {}
-    for n, (task, host, outcome) in enumerate(ledger):
+    for n, (task, host, latest) in enumerate(ledger):
         if n % _OUTCOMES_AT_ONCE == 0:
             await asyncio.sleep(0)
+        outcome = known(latest)
+        if isinstance(outcome, Absent) or (isinstance(outcome, HeldUp) and not outcome.had_copy):
+            continue
         index = indexes.get(task.id)
         if index is None or ledger.has_left(host.id, outcome):
             continue
-        holds, deleted, failed = _read(outcome)
-        if holds or deleted or failed:
-            each = told.get(host.id) or told.setdefault(host.id, _Told(host))
-            if holds:
-                each.holds.append(index)
-            if deleted:
-                each.deleted.append(index)
-            if failed is not None:
-                each.failed.append((index, failed))
-    for each in told.values():
-        each.holds.sort()
-        each.deleted.sort()
-        each.failed.sort(key=lambda failure: failure[0])
+        each = told.get(host.id)
+        if each is None:
+            each = told[host.id] = _Told(host)
+        each.add(index, outcome)
     return list(told.values())
 
 
-def _read(outcome: Outcome) -> tuple[bool, bool, Failed | None]:
-    """Tell whether a peer has a task, was cleared of it, and what it could not do.
-
-    It has what it answered to have, until it answers otherwise: a deletion that failed took nothing away.
-    """
-    match known(outcome):
-        case Holds() | HeldUp(had_copy=True):
-            return True, False, None
-        case Cleared():
-            return False, True, None
-        case Failed() as failed:
-            return failed.had_copy and not failed.got_no_answer, False, failed
-        case _:
-            return False, False, None
-
-
-def _told_together(failed: Sequence[tuple[int, Failed]]) -> list[tuple[Failed, list[int]]]:
+def _told_together(failed: Mapping[int, Failed]) -> list[tuple[Failed, list[int]]]:
     """Give each failure that is told, with the tasks that it is told of."""
-    if len(failed) <= MAX_ALONE:
-        return [(failure, [task]) for task, failure in failed]
-    alike = _grouped([(task, failure, (failure.reason, failure.description)) for task, failure in failed])
-    if len(alike) <= MAX_UNALIKE:
-        return alike
-    return _grouped([(task, failure, failure.reason) for task, failure in failed])
+    tasks = sorted(failed)
+    if len(tasks) <= MAX_ALONE:
+        return [(failed[task], [task]) for task in tasks]
+    alike = _grouped(failed, tasks, lambda failure: (failure.reason, failure.description))
+    return alike if len(alike) <= MAX_UNALIKE else _grouped(failed, tasks, lambda failure: failure.reason)
 
 
-def _grouped(failed: Sequence[tuple[int, Failed, object]]) -> list[tuple[Failed, list[int]]]:
+def _grouped(
+    failed: Mapping[int, Failed], tasks: Sequence[int], key: Callable[[Failed], object]
+) -> list[tuple[Failed, list[int]]]:
     groups: dict[object, tuple[Failed, list[int]]] = {}
-    for task, failure, key in failed:
-        groups.setdefault(key, (failure, []))[1].append(task)
+    for task in tasks:
+        failure = failed[task]
+        of = key(failure)
+        if of not in groups:
+            groups[of] = (failure, [])
+        groups[of][1].append(task)
     return list(groups.values())
 
 

@@ -12,7 +12,7 @@ from dragonfly_task_operator.api.record import NOTHING_KNOWN, Record
 from dragonfly_task_operator.api.room import most_bytes
 from dragonfly_task_operator.api.specs import TaskSearchSpec, run_key
 from dragonfly_task_operator.api.status import Failure, FailureSummary, HistoryEntry, Omitted, PeerCounts, Status
-from dragonfly_task_operator.engine.lifecycle import MAX_HISTORY, History, Rest, decide
+from dragonfly_task_operator.engine.lifecycle import MAX_HISTORY, Acknowledge, History, Rest, decide
 from dragonfly_task_operator.engine.verdict import MAX_MESSAGE, Verdict
 from dragonfly_task_operator.kube.composing import acknowledge, compose, give_up, naming, withhold
 from dragonfly_task_operator.kube.paging import ReportLost, Written
@@ -186,6 +186,17 @@ def test_pages_that_were_written_are_named_and_peers_without_a_row_counted() -> 
     results, verdict = naming(Written(["one-00"], 7), failing(20, "no"), Verdict(Reason.FOUND, "as it is"))
 
     assert (results.reports, results.omitted, verdict.message) == (["one-00"], Omitted(failures=7, peers=7), "as it is")
+
+
+def test_finished_status_of_an_earlier_version_stays_as_large_as_it_is() -> None:
+    """Its run has ended: it is neither written nor done again, and an edit that asks for the same is acknowledged."""
+    ended = composed(Reason.PEERS_FAILED).raw
+    old = Record({**ended, "failures": [{"hostname": f"n{n}", "description": "x" * 1024} for n in range(100)]})
+
+    assert most_bytes(old.raw) > 64 << 10
+    assert decide(SPEC, old, generation=3, now=SECOND) == Rest()
+    assert decide(SPEC, old, generation=4, now=SECOND) == Acknowledge()
+    assert len(acknowledged(old, generation=4).raw["failures"]) == 100
 
 
 def test_reports_of_the_run_before_are_named_until_this_one_has_ended() -> None:
