@@ -52,16 +52,28 @@ def kubeconfig() -> Path | None:
 
 
 @pytest.fixture(scope="module")
+def transport() -> str | None:
+    """What peers are asked with; None for what the operator does by itself; modules may say otherwise."""
+    return None
+
+
+@pytest.fixture(scope="module")
+def options(kubeconfig: Path | None, transport: str | None) -> list[str]:
+    """The operator's."""
+    given = {"kubeconfig": kubeconfig, "peer-transport": transport}
+    return ["--rpc-timeout=500ms", *(f"--{name}={value}" for name, value in given.items() if value)]
+
+
+@pytest.fixture(scope="module")
 def stage(
     control_plane: ControlPlane,
     kubectl: Kubectl,
-    kubeconfig: Path | None,
+    options: list[str],
     peers: int,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Stage]:
     log: Path = tmp_path_factory.mktemp("operator") / "operator.log"
     with simulation(schedulers=3, peers=peers) as running:
-        options = ["--rpc-timeout=500ms"] + ([f"--kubeconfig={kubeconfig}"] if kubeconfig else [])
         stage = Stage(control_plane, kubectl, running, log=log, options=options)
         stage.start_operator()
         try:

@@ -67,6 +67,12 @@ def _cases() -> Iterator[Case]:
 CASES = tuple(_cases())
 
 
+@pytest.fixture(scope="module", params=["lean", "grpc"])
+def transport(request: pytest.FixtureRequest) -> str:
+    """Both, in turn."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
 def bodies(stage: Stage) -> dict[Case, dict[str, Any]]:
     """All of them, after their end."""

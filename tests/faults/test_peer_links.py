@@ -22,6 +22,12 @@ CUTS: list[dict[str, Any]] = [
 ]
 
 
+@pytest.fixture(scope="module", params=["lean", "grpc"])
+def transport(request: pytest.FixtureRequest) -> str:
+    """Both, in turn."""
+    return str(request.param)
+
+
 def one_of_each(stage: Stage, world: Control) -> list[dict[str, Any]]:
     """Everything that may be asked for, of tasks that all peers cache."""
     bodies = [

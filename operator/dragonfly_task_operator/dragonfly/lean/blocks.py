@@ -24,6 +24,8 @@ MOST_KNOWN = 2048
 MOST_KNOWN_BLOCK = 512
 """Blocks that are remembered, and octets of each: 2 MB at most."""
 
+_GRACE_SECONDS = 1.0
+
 SHRINK = b"\x20"
 """Dynamic table size update to 0 (RFC 7541, 6.3): due in the first block after the other side shrank its own."""
 
@@ -99,8 +101,13 @@ def authority_of(ip: str, port: int) -> bytes:
 
 
 def metadata(timeout: float) -> bytes:
-    """End a request's block. A server that knows when nobody waits any more may stop by itself."""
-    return _FIXED + _literal(_number(0, 0, 4) + _text(b"grpc-timeout"), f"{max(1, round(timeout * 1000))}m".encode())
+    """End a request's block, for one that is waited for so many seconds.
+
+    A server that is cut off may so stop by itself, but not before: what it says then would not look like silence.
+    """
+    return _FIXED + _literal(
+        _number(0, 0, 4) + _text(b"grpc-timeout"), f"{round((timeout + _GRACE_SECONDS) * 1000)}m".encode()
+    )
 
 
 def _literal(name: bytes, value: bytes) -> bytes:

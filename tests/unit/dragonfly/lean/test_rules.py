@@ -156,7 +156,7 @@ async def test_request_is_what_grpc_says_it_is() -> None:
         ("te", "trailers"),
         ("content-type", "application/grpc"),
         ("user-agent", "dragonfly-task-operator"),
-        ("grpc-timeout", "5000m"),
+        ("grpc-timeout", "6000m"),
     ]
 
 
