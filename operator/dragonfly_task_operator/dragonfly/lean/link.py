@@ -133,9 +133,8 @@ class Link:
             self.broken = True  # there are no more numbers
         if stream == 1:
             self._connect()
-        elif not self._pending:
-            self._pending = True
-            self._loop.call_soon(self._flush)
+        else:
+            self._flush_soon()
 
     async def room(self, batch: Batch) -> bool:
         """Wait until there is room, or will never be. Returns whether that came in time."""
@@ -196,9 +195,10 @@ class Link:
             words = f"the connection to {self.address} was given up: {error}"
             self._end(RpcError(grpc.StatusCode.UNAVAILABLE, words))
             return
-        self._out.append(self._inlet.refund())
-        self._flush()
+        if refund := self._inlet.refund():
+            self._out.append(refund)
         self._go_on()
+        self._flush_soon()
 
     def _connect(self) -> None:
         try:
@@ -206,6 +206,12 @@ class Link:
                 self.connected()
         except OSError as error:
             self._fail(error.errno or 0, from_afar=False)
+
+    def _flush_soon(self) -> None:
+        """Send what is to be sent once those have had their turn who will add to it."""
+        if not self._pending and self._out:
+            self._pending = True
+            self._loop.call_soon(self._flush)
 
     def _flush(self) -> None:
         self._pending = False
@@ -288,7 +294,8 @@ class Link:
                 raise ProtocolError(f"it sent {Type(kind).name} on stream {stream}")
             self._take_control(kind, flags, payload)
         elif kind == Type.WINDOW_UPDATE:
-            self._out.append(self._outlet.widen(stream, frames.read_number(payload) & frames.MOST_WINDOW))
+            if more := self._outlet.widen(stream, frames.read_number(payload) & frames.MOST_WINDOW):
+                self._out.append(more)
         elif kind == Type.PUSH_PROMISE:
             raise ProtocolError("it sent PUSH_PROMISE, which it was told not to")
 

@@ -44,7 +44,7 @@ class Outlet:
         elif stream in self._held:
             body, window = self._held[stream]
             self._held[stream] = body, _checked(window + more)
-        return self._released()
+        return self._released() if self._held else b""
 
     def resize(self, size: int) -> bytes:
         """Heed an INITIAL_WINDOW_SIZE: it counts for streams that are open, too. Raises ProtocolError."""

@@ -65,13 +65,14 @@ class Socket:
             made.connect((ip, port))
         except BlockingIOError:
             self._socket = made
-            self._loop.add_writer(made, self._connected)
+            # By number: asyncio would look up the names of both ends, each time, for an error that nobody sees.
+            self._loop.add_writer(made.fileno(), self._connected)
             return False
         except OSError:
             made.close()
             raise
         self._socket = made
-        self._loop.add_reader(made, self._readable)
+        self._loop.add_reader(made.fileno(), self._readable)
         return True
 
     def write(self, data: bytes) -> bool:
@@ -89,27 +90,27 @@ class Socket:
                     self._loop.call_soon(self._end, error.errno or errno.EIO)
                 return True
             if data:
-                self._loop.add_writer(self._socket, self._writable)
+                self._loop.add_writer(self._socket.fileno(), self._writable)
         self._unsent += data
         return len(self._unsent) <= MOST_UNSENT
 
     def close(self) -> None:
         """Close it. The owner hears of nothing any more."""
         if self._socket is not None:
-            self._loop.remove_reader(self._socket)
-            self._loop.remove_writer(self._socket)
+            self._loop.remove_reader(self._socket.fileno())
+            self._loop.remove_writer(self._socket.fileno())
             self._socket.close()
             self._socket = None
 
     def _connected(self) -> None:
         if self._socket is None:
             return
-        self._loop.remove_writer(self._socket)
+        self._loop.remove_writer(self._socket.fileno())
         number = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if number:
             self._end(number)
             return
-        self._loop.add_reader(self._socket, self._readable)
+        self._loop.add_reader(self._socket.fileno(), self._readable)
         self._owner.connected()
 
     def _readable(self) -> None:
@@ -131,7 +132,7 @@ class Socket:
         if self._socket is None:
             return
         unsent, self._unsent = self._unsent, b""
-        self._loop.remove_writer(self._socket)
+        self._loop.remove_writer(self._socket.fileno())
         self.write(unsent)
 
     def _end(self, number: int) -> None:
