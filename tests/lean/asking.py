@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -40,6 +42,14 @@ class Asked:
     def details(self) -> str:
         """The words of the first that failed."""
         return next(answer.details for answer in self.answers.values() if isinstance(answer, RpcError))
+
+
+async def until(condition: Callable[[], bool], what: str) -> None:
+    """Wait for something, but not for ever."""
+    give_up = time.monotonic() + SOON
+    while not condition():
+        assert time.monotonic() < give_up, f"waited in vain for {what}"
+        await asyncio.sleep(0.002)
 
 
 async def at_once() -> None:

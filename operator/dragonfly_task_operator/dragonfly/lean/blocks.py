@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from hpack import Decoder, HPACKError
 
-from dragonfly_task_operator.dragonfly.lean import statuses
+from dragonfly_task_operator.dragonfly.lean import statuses, words
 from dragonfly_task_operator.dragonfly.lean.frames import ProtocolError
 from dragonfly_task_operator.dragonfly.lean.statuses import Status
 
@@ -97,7 +97,7 @@ def path_of(method: str) -> bytes:
 
 def authority_of(ip: str, port: int) -> bytes:
     """Write the part of a request's block that says whom it is for."""
-    return _literal(_AUTHORITY, (f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}").encode())
+    return _literal(_AUTHORITY, words.address(ip, port).encode())
 
 
 def metadata(timeout: float) -> bytes:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from typing import TypeAlias
 
-import grpc
-
 from dragonfly_task_operator import own_trouble
-from dragonfly_task_operator.dragonfly.lean import blocks, frames, greeting, statuses
+from dragonfly_task_operator.dragonfly.lean import blocks, frames, greeting, statuses, words
 from dragonfly_task_operator.dragonfly.lean.batch import Batch, Request
 from dragonfly_task_operator.dragonfly.lean.blocks import Blocks
 from dragonfly_task_operator.dragonfly.lean.frames import ErrorCode, Flag, Frame, ProtocolError, Setting, Type
@@ -113,7 +110,7 @@ class Link:
     @property
     def address(self) -> str:
         """Where it leads, for people."""
-        return f"[{self.ip}]:{self.port}" if ":" in self.ip else f"{self.ip}:{self.port}"
+        return words.address(self.ip, self.port)
 
     def send(self, batch: Batch, request: Request) -> None:
         """Send a request, for which there is room. It leaves with others that are sent in this turn of the loop."""
@@ -150,13 +147,7 @@ class Link:
 
     def too_late(self, timeout: float) -> RpcError:
         """Say what has been waited for in vain, for so many seconds."""
-        if not self._connected:
-            words = f"no connection to {self.address} within {timeout:g} s"
-        elif not self.has_spoken:
-            words = f"{self.address} took the connection, but did not speak HTTP/2 within {timeout:g} s"
-        else:
-            words = f"no answer within {timeout:g} s"
-        return RpcError(grpc.StatusCode.DEADLINE_EXCEEDED, words)
+        return words.too_late(self.address, timeout, connected=self._connected, has_spoken=self.has_spoken)
 
     def drop(self, batch: Batch) -> None:
         """Let go of what a caller has under way: nobody waits for it any more."""
@@ -192,8 +183,7 @@ class Link:
             for each in found:
                 self._take(each)
         except ProtocolError as error:
-            words = f"the connection to {self.address} was given up: {error}"
-            self._end(RpcError(grpc.StatusCode.UNAVAILABLE, words))
+            self._end(words.given_up(self.address, error))
             return
         if refund := self._inlet.refund():
             self._out.append(refund)
@@ -220,8 +210,7 @@ class Link:
         data = b"".join(self._out)
         self._out.clear()
         if data and not self._socket.write(data):
-            words = f"the connection to {self.address} was given up: it reads nothing of what is sent to it"
-            self._end(RpcError(grpc.StatusCode.UNAVAILABLE, words))
+            self._end(words.given_up(self.address, "it reads nothing of what is sent to it"))
 
     def _go_on(self) -> None:
         """Let those who wait look again, and close what is of no more use."""
@@ -232,15 +221,11 @@ class Link:
                 batch.wake()
 
     def _fail(self, number: int, *, from_afar: bool) -> None:
-        why = os.strerror(number) if number else "closed by the other side"
-        if not self._connected:
-            words = f"connecting to {self.address} failed: {why}"
-        elif not self.has_spoken:
-            words = f"{self.address} took the connection, but ended it before it spoke HTTP/2 ({why})"
-        else:
-            words = f"the connection to {self.address} ended before the answer came ({why}{self._goodbye})"
         own = own_trouble.of_errno(number, ip=self.ip, from_afar=from_afar)
-        self._end(own or RpcError(grpc.StatusCode.UNAVAILABLE, words))
+        self._end(
+            own
+            or words.ended(self.address, number, self._goodbye, connected=self._connected, has_spoken=self.has_spoken)
+        )
 
     def _end(self, failure: RpcError | OwnTrouble) -> None:
         self.broken = True
@@ -350,10 +335,10 @@ class Link:
                 self._shrink = blocks.SHRINK
 
     def _take_goaway(self, payload: bytes) -> None:
-        last, code, words = frames.read_goaway(payload)
+        last, code, theirs = frames.read_goaway(payload)
         self.broken = True
         if code:
-            self._goodbye = f"; it said goodbye with {frames.name_of(code)}: {words[:_MOST_WORDS]}"
+            self._goodbye = f"; it said goodbye with {frames.name_of(code)}: {theirs[:_MOST_WORDS]}"
         for stream in [stream for stream in self._streams if stream > last]:
             batch, request = self._forget(stream)
             batch.elsewhere.append(request)
