@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -231,3 +232,25 @@ async def test_status_of_100_images_stays_within_the_limit() -> None:
     assert len(json.dumps(status.to_json())) < MAX_STATUS_BYTES
     assert status.omitted is not None
     assert status.omitted.images + len(status.images or ()) == 100
+
+
+async def test_image_of_many_long_urls_holds_nobody_else_up() -> None:
+    long_url = f"https://mcr.example.com/{{}}?{'a=b&' * 2000}"
+    images = Images([1])
+    first, *others = images.image.parts
+    urls = tuple(long_url.format(number) for number in range(60))
+    images.image = replace(images.image, parts=(replace(first, elsewhere=urls), *others))
+    target = Target.model_validate({"imageManifestURL": URL})
+    turns = 0
+
+    async def go_on() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    other = asyncio.create_task(go_on())
+    await TargetResolver(images).resolve([target], namespace="team", troubled=lambda _: None)
+    other.cancel()
+
+    assert turns >= 5

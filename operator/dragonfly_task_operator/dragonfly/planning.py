@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from asyncio import sleep
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -16,6 +18,8 @@ from dragonfly_task_operator.errors import InvalidTarget
 
 IMAGES_AT_ONCE = 4
 """Images of one object that registries are asked about at once."""
+SLICE = 0.05
+"""Seconds after which others may go on: an image may have thousands of URLs, each as long as a registry likes."""
 
 
 class Images(Protocol):
@@ -48,9 +52,10 @@ class TargetResolver:
         await fan_out(wanted, read, at_once=IMAGES_AT_ONCE)
         planned: dict[str, PlannedTask] = {}
         planned_images: list[PlannedImage] = []
+        slices = _Slices()
         for index, target in enumerate(targets):
             if index in images:
-                tasks, image = _plan_image(index, target, images[index])
+                tasks, image = await _plan_image(index, target, images[index], slices)
                 planned_images.append(image)
             else:
                 tasks = [
@@ -62,13 +67,28 @@ class TargetResolver:
         return Plan(tuple(planned.values()), tuple(planned_images))
 
 
-def _plan_image(index: int, target: Target, image: Image) -> tuple[list[PlannedTask], PlannedImage]:
+class _Slices:
+    """Parts long work into slices, between which others go on."""
+
+    def __init__(self) -> None:
+        self._end = time.monotonic() + SLICE
+
+    async def pause(self) -> None:
+        """Let others go on if the slice is over."""
+        if time.monotonic() >= self._end:
+            await sleep(0)
+            self._end = time.monotonic() + SLICE
+
+
+async def _plan_image(
+    index: int, target: Target, image: Image, slices: _Slices
+) -> tuple[list[PlannedTask], PlannedImage]:
     tasks: list[PlannedTask] = []
     blobs: list[frozenset[str]] = []
     for part in image.parts:
         found = [
             _plan(index, target, candidate, subject=f"{index} {part.digest}", url=url, part=part)
-            for candidate, url in _part_candidates(part, target)
+            for candidate, url in await _part_candidates(part, target, slices)
         ]
         tasks += found
         if not part.is_manifest:
@@ -77,7 +97,7 @@ def _plan_image(index: int, target: Target, image: Image) -> tuple[list[PlannedT
     return tasks, PlannedImage(index, reference, image, tuple(blobs), ignores_unknown)
 
 
-def _part_candidates(part: ImagePart, target: Target) -> list[tuple[Candidate, str]]:
+async def _part_candidates(part: ImagePart, target: Target, slices: _Slices) -> list[tuple[Candidate, str]]:
     """Give every id that a part of an image can have, with a URL that leads to it, the digest's id first."""
     by_digest = part.urls[0]
     digest = (
@@ -86,8 +106,11 @@ def _part_candidates(part: ImagePart, target: Target) -> list[tuple[Candidate, s
         else Candidate(blob_digest_id(by_digest), Identity.BLOB_DIGEST)
     )
     found = [(digest, by_digest)]
-    found += [(candidate, url) for url in part.urls for candidate in candidates_of_url(url, target)]
+    for url in part.urls:
+        await slices.pause()
+        found += [(candidate, url) for candidate in candidates_of_url(url, target)]
     for url in part.elsewhere:
+        await slices.pause()
         try:
             found += [(candidate, url) for candidate in candidates_of_url(url, target)]
         except InvalidTarget:
