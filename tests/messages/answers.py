@@ -108,6 +108,13 @@ async def _(stage: Stage) -> object:
     return await stage.read(secret=BASIC_AUTH)
 
 
+@situation("it redirects to another registry, which has no such tag")
+async def _(stage: Stage) -> object:
+    stage.registry.redirects("https://other.example.com/v2/mirror/library/app/manifests/1.0")
+    await stage.server("other.example.com")
+    return await stage.read()
+
+
 @situation("it redirects to a storage that has lost it")
 async def _(stage: Stage) -> object:
     stage.registry.redirects(f"https://cdn.example.com/f?Signature={PASSWORD}")

@@ -107,16 +107,22 @@ class Repository:
             return answer
         if answer.status == HTTPStatus.NOT_FOUND:
             # Of what the registry itself has and storage behind it lacks, nobody says that it is not there.
-            kind = Missing if is_same_server(answer.url, self._url) else ImageUnresolvable
-            raise kind(self._missing(answer, url))
+            raise self._missing(answer, url) if self._is_of_registry(answer, url) else self._lost(answer)
         require_ok(answer, self._who(answer), is_known=self._entrance.is_known)
         return answer
 
-    def _missing(self, answer: Answer, url: URL) -> str:
-        if not is_same_server(answer.url, self._url):
-            return f"{self._who(answer)} has nothing there; check the storage behind the registry"
+    def _is_of_registry(self, answer: Answer, url: URL) -> bool:
+        """Tell whether a registry has answered: this one, or another one to which it sends who asks for manifests."""
+        there, here = (each.raw_path.rpartition("/manifests/") for each in (answer.url, url))
+        return is_same_server(answer.url, self._url) or ("/v2/" in there[0] and there[1:] == here[1:])
+
+    def _lost(self, answer: Answer) -> ImageUnresolvable:
+        return ImageUnresolvable(f"{self._who(answer)} has nothing there; check the storage behind the registry")
+
+    def _missing(self, answer: Answer, url: URL) -> Missing:
         hint = "; some registries answer so for what is private: if it is, give pullSecretRef"
-        return (
-            f"{origin(url)} has no {url.path}; check the name and the tag or digest of the image"
-            f"{'' if self._entrance.is_known else hint}"
+        could_be_known = is_same_server(answer.url, self._url) and not self._entrance.is_known
+        return Missing(
+            f"{self._who(answer)} has no {url.path}; check the name and the tag or digest of the image"
+            f"{hint if could_be_known else ''}"
         )

@@ -148,6 +148,23 @@ async def test_registry_that_can_not_list_referrers_is_asked_for_the_tag_of_thei
     assert (blob.digest in digests(found), found.unknown) == (True, ())
 
 
+async def test_registry_that_sends_whoever_asks_to_another_one_has_no_more_tags_than_that(
+    registry: ScriptedRegistry, other: ScriptedRegistry
+) -> None:
+    other.holds(IMAGE, name="mirror/app")
+
+    async def intercept(request: web.Request) -> web.Response:
+        there = request.path.replace("library/app", "mirror/app")
+        if "/referrers/" in request.path:
+            return web.Response(status=404)
+        return web.Response(status=307, headers={"Location": f"{other.origin}{there}"})
+
+    registry.intercept = intercept
+    read = Reader(allow=(f"http://{registry.host}", f"http://{other.host}"))
+
+    assert (await read(registry.url(), includeReferrers=True)).unknown == ()
+
+
 @pytest.mark.parametrize(
     ("body", "media_type"),
     [
