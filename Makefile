@@ -3,6 +3,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PROTO := dragonfly_task_operator/protos_gen
 PYTHON ?= python3
+# Test files that run at once: most of their time is waiting. Each has a control plane of its own (0.4 GB).
+WORKERS ?= 3
+AT_ONCE = -n $(WORKERS) --dist loadfile
 LOCK = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-annotate --no-header \
 	--no-emit-index-url --no-emit-find-links --no-config
 
@@ -29,10 +32,10 @@ demo: controlplane ## search and delete on a simulated cluster, end to end, in a
 	@$(BIN)/python -m hack.demo $(if $(KEEP),--keep)
 
 test: controlplane ## unit and integration tests, the latter on a real API server and the simulated Dragonfly
-	$(BIN)/pytest --ignore=tests/faults --cov --cov-report=term:skip-covered
+	$(BIN)/pytest $(AT_ONCE) --ignore=tests/faults --cov --cov-report=term:skip-covered
 
 test-faults: controlplane ## whatever can go wrong with peers, schedulers, the API server and the operator, against what must hold
-	$(BIN)/pytest tests/faults --hypothesis-profile=faults
+	$(BIN)/pytest $(AT_ONCE) tests/faults --hypothesis-profile=faults
 
 test-faults-long: controlplane ## random days for an hour or so: users' actions and faults in any order, new ones every time
 	$(BIN)/pytest tests/faults/test_random_days.py --hypothesis-profile=faults-long
