@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import time
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -15,7 +14,7 @@ import aiohttp
 from dragonfly_task_operator.api.base import API_VERSION, GROUP
 from dragonfly_task_operator.api.kinds import RESOURCES
 from dragonfly_task_operator.errors import StartError
-from dragonfly_task_operator.kube.connection import Line, Refused
+from dragonfly_task_operator.kube.connection import Busy, Line, Refused
 from dragonfly_task_operator.kube.looking_up import NO_ANSWER
 from dragonfly_task_operator.observability.logs import fields
 
@@ -39,16 +38,19 @@ async def require_crds(line: Line, server: str) -> None:
 
 
 async def _served_in_time(line: Line, server: str) -> set[str]:
-    give_up = time.monotonic() + START_SECONDS
+    clock = asyncio.get_running_loop().time
+    give_up = clock() + START_SECONDS
     while True:
         try:
             return await _served(line, server)
         except NO_ANSWER as error:
             is_final = isinstance(error, (Refused, aiohttp.ClientConnectorError))  # waited for, or nobody there
-            if is_final or time.monotonic() + _PAUSE_SECONDS > give_up:
+            left = give_up - clock()
+            if is_final or left <= 0:
                 raise StartError(_told(server, error)) from None
             log.warning("start.delayed", extra=fields(error=str(error)))
-            await asyncio.sleep(_PAUSE_SECONDS)
+            asked_for = error.retry_after if isinstance(error, Busy) else 0
+            await asyncio.sleep(min(max(asked_for, _PAUSE_SECONDS), left))
 
 
 def _told(server: str, error: BaseException) -> str:
