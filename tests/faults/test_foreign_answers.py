@@ -29,12 +29,14 @@ def ends_well(stage: Stage, proxy: ApiServerProxy, trouble: Callable[[], None], 
     """Run a deletion whose writes meet this trouble."""
     body = stage.new("TaskDeletion")
     stage.world.caches(task_of(body))
+    before = proxy.requests(WRITES)
     trouble()
     try:
         stage.create([body])
         status = stage.objects.until(body["kind"], body["metadata"]["name"], is_finished, seconds=seconds)
     finally:
         proxy.behaves()
+    assert proxy.requests(WRITES) > before  # or else no trouble was met
     assert succeeded(status) == ("True", "Deleted"), status
     assert [run["reason"] for run in status["history"]] == ["Deleted"]
     assert stage.violations([body]) == []
