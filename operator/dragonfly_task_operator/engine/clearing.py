@@ -10,8 +10,8 @@ from typing import TypeAlias
 from dragonfly_task_operator.api.specs import UnfinishedDownloads
 from dragonfly_task_operator.engine.fanout import TASKS_AT_ONCE, fan_out
 from dragonfly_task_operator.engine.identity import TaskID
-from dragonfly_task_operator.engine.ledger import Cleared, Failed, HeldUp, Outcome
 from dragonfly_task_operator.engine.model import ABSENT, Absent, Downloading, Host, Presence
+from dragonfly_task_operator.engine.outcomes import Cleared, Failed, HeldUp, Outcome
 from dragonfly_task_operator.engine.ports import Clock, Peers
 from dragonfly_task_operator.errors import OwnTrouble, PeerError, PeerReason
 
@@ -139,7 +139,8 @@ async def _delete_and_prove(host: Host, task: TaskID, peers: Peers) -> PeerError
     try:
         presence = await look(peers, host, task)
     except PeerError as error:
-        return refusal or error
+        # Nobody knows what became of the copy. So it is asked for again, if it may be, however final the refusal was.
+        return error if refusal is None else _may_pass(refusal, retryable=refusal.retryable or error.retryable)
     match presence:
         case Absent():
             return None
@@ -153,6 +154,10 @@ async def _delete_and_prove(host: Host, task: TaskID, peers: Peers) -> PeerError
                 "the peer answered OK to the deletion and, asked again, still has the task",
                 retryable=True,
             )
+
+
+def _may_pass(error: PeerError, *, retryable: bool) -> PeerError:
+    return PeerError(error.reason, error.description, retryable=retryable)
 
 
 def _still_downloading() -> PeerError:

@@ -15,9 +15,10 @@ from functools import partial
 from dragonfly_task_operator.api.specs import UnfinishedDownloads
 from dragonfly_task_operator.engine.clearing import Note, clear
 from dragonfly_task_operator.engine.identity import TaskID
-from dragonfly_task_operator.engine.ledger import Cleared, Failed, Outcome
 from dragonfly_task_operator.engine.model import Host, HostID
+from dragonfly_task_operator.engine.outcomes import Cleared, Failed, Outcome
 from dragonfly_task_operator.engine.rounds import RETRIES_OF_DEPARTED, Pairs, Rounds, backoff, these
+from dragonfly_task_operator.engine.tally import Mark, PeerSet, Tally, members
 from dragonfly_task_operator.errors import PeerReason
 
 
@@ -56,7 +57,7 @@ async def delete(rounds: Rounds, policy: DeletionPolicy) -> None:
     await rounds.ask_everyone(clear_some)
     retries = sweeps = 0
     while True:
-        due = due_again(rounds, policy)
+        due = await due_again(rounds, policy)
         if due:
             await asyncio.sleep(backoff(retries, rounds.jitter))
             retries += 1
@@ -78,43 +79,41 @@ async def delete(rounds: Rounds, policy: DeletionPolicy) -> None:
             await rounds.hold(these(again), clear_some)
 
 
-def due_again(rounds: Rounds, policy: DeletionPolicy) -> Pairs:
+async def due_again(rounds: Rounds, policy: DeletionPolicy) -> Pairs:
     """The pairs that failed in a way that may pass and have retries left."""
-    due: dict[HostID, list[TaskID]] = {}
-    ledger = rounds.ledger
-    for task, host, outcome in ledger:
-        if not isinstance(outcome, Failed):
-            continue
-        limit = policy.backoff_limit
-        if ledger.has_left(host.id, outcome):
-            limit = min(limit, RETRIES_OF_DEPARTED)
-        if outcome.reason is PeerReason.DOWNLOADING or (outcome.retryable and outcome.attempts <= limit):
-            due.setdefault(host.id, []).append(task.id)
-    return due
+    departed = rounds.ledger.set_of(rounds.ledger.departed)
+
+    def due(tally: Tally) -> PeerSet:
+        peers = 0
+        left = tally.of(Mark.SILENT) & departed
+        for index in members(tally.of(Mark.RETRYABLE) | tally.failing(PeerReason.DOWNLOADING)):
+            outcome = tally.outcome(index)
+            limit = policy.backoff_limit
+            if left >> index & 1:
+                limit = min(limit, RETRIES_OF_DEPARTED)
+            if isinstance(outcome, Failed) and (
+                outcome.reason is PeerReason.DOWNLOADING or (outcome.retryable and outcome.attempts <= limit)
+            ):
+                peers |= 1 << index
+        return peers
+
+    return await rounds.ledger.pairs(due)
 
 
-def _with_new(rounds: Rounds, due: Pairs, new: Iterable[Host]) -> Pairs:
+async def _with_new(rounds: Rounds, due: Pairs, new: Iterable[Host]) -> Pairs:
     return {**due, **rounds.pairs_of(host.id for host in new)}
 
 
-def _settled(rounds: Rounds) -> Pairs:
+async def _settled(rounds: Rounds) -> Pairs:
     """Every pair but those that have failed for good."""
-    failed: dict[HostID, set[TaskID]] = {}
-    for task, host, outcome in rounds.ledger:
-        if isinstance(outcome, Failed):
-            failed.setdefault(host.id, set()).add(task.id)
-    pairs = dict(rounds.all_pairs())
-    for host_id, lost in failed.items():
-        pairs[host_id] = [task for task in pairs[host_id] if task not in lost]
-        if not pairs[host_id]:
-            del pairs[host_id]
-    return pairs
+    everybody = rounds.ledger.everybody
+    return await rounds.ledger.pairs(lambda tally: everybody & ~(tally.failing() & ~tally.of(Mark.WAITING)))
 
 
 def _give_up(rounds: Rounds, touched: set[tuple[HostID, TaskID]], sweeps: int) -> None:
     """Say of peers that had a task in the last sweep too that they can't be cleared for good."""
     for host, task in touched:
-        outcome = rounds.ledger.outcomes[task][host]
+        outcome = rounds.ledger.outcome(task, host)
         if isinstance(outcome, Cleared):
             rounds.ledger.record(
                 task,

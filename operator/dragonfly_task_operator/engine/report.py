@@ -78,7 +78,7 @@ def results(
         result = _result(task, deleting=deleting, ignoring_unreachable=ignoring_unreachable, carried=already)
         tasks.append(_task(task, ledger, result, deleting=deleting, cached_by=cached_by, carried=already))
     failures = [_failure(failure) for failure in summary.failures[:MAX_FAILURES]]
-    holders = sum(len(task.holders) for task in summary.tasks)
+    holders = sum(task.holder_count for task in summary.tasks)
     return _omitting(
         Status(
             progress=f"{summary.settled}/{summary.pairs}" if summary.pairs else None,
@@ -95,7 +95,7 @@ def results(
         Omitted(
             tasks=len(summary.tasks) - len(tasks),
             cached_by=0 if deleting else holders - (MAX_CACHED_BY - room),
-            failures=len(summary.failures) - len(failures),
+            failures=summary.failure_count - len(failures),
         ),
     )
 

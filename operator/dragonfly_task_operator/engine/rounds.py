@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
@@ -11,9 +11,10 @@ from typing import TypeAlias
 from dragonfly_task_operator.engine.clearing import Note
 from dragonfly_task_operator.engine.fanout import TASKS_AT_ONCE, fan_out
 from dragonfly_task_operator.engine.identity import TaskID
-from dragonfly_task_operator.engine.ledger import Failed, HeldUp, Ledger, Outcome
+from dragonfly_task_operator.engine.ledger import HeldUp, Ledger, Outcome
 from dragonfly_task_operator.engine.model import Host, HostID, PlannedTask
 from dragonfly_task_operator.engine.ports import Clock, Peers, Schedulers
+from dragonfly_task_operator.engine.tally import Mark
 from dragonfly_task_operator.errors import NoPeersKnown, NoSchedulerReachable, OwnTrouble, RunError
 
 Ask: TypeAlias = Callable[[Host, Sequence[TaskID], Note], Awaitable[None]]
@@ -21,6 +22,8 @@ Ask: TypeAlias = Callable[[Host, Sequence[TaskID], Note], Awaitable[None]]
 
 Pairs: TypeAlias = Mapping[HostID, Sequence[TaskID]]
 """Whom to ask about what. Peers to be asked about every task share one list of them."""
+
+ListPairs: TypeAlias = Callable[[], Awaitable[Pairs]]
 
 Jitter = Callable[[], float]
 """Gives a number from 0 to 1."""
@@ -45,9 +48,13 @@ def own_backoff(round_: int, jitter: Jitter) -> float:
     return backoff(min(round_, OWN_ROUNDS), jitter)
 
 
-def these(pairs: Pairs) -> Callable[[], Pairs]:
-    """Name pairs that are known already."""
-    return lambda: pairs
+def these(pairs: Pairs) -> ListPairs:
+    """List pairs that are known already."""
+
+    async def listed() -> Pairs:
+        return pairs
+
+    return listed
 
 
 def ignore(trouble: OwnTrouble) -> None:
@@ -147,7 +154,7 @@ class Rounds:
 
         await fan_out(self.ledger.tasks, learn, at_once=TASKS_AT_ONCE)
 
-    def all_pairs(self) -> Pairs:
+    async def all_pairs(self) -> Pairs:
         """Every task, for every known host."""
         return self.pairs_of(self.ledger.hosts)
 
@@ -156,7 +163,7 @@ class Rounds:
         ids = tuple(task.id for task in self.ledger.tasks)
         return dict.fromkeys(hosts, ids)
 
-    async def hold(self, pairs: Callable[[], Pairs], ask: Ask) -> None:
+    async def hold(self, pairs: ListPairs, ask: Ask) -> None:
         """Ask these peers about these tasks and note what they answer.
 
         Peers that could not be asked because of this process are asked until they have been: what it is short of says
@@ -173,7 +180,7 @@ class Rounds:
             waits += 1
             pairs = these(left)
 
-    async def _ask_once(self, pairs: Callable[[], Pairs], ask: Ask) -> Pairs:
+    async def _ask_once(self, pairs: ListPairs, ask: Ask) -> Pairs:
         """Ask each peer once. Returns what it was not asked about because of this process."""
         left: dict[HostID, Sequence[TaskID]] = {}
 
@@ -203,8 +210,7 @@ class Rounds:
                 left[host.id] = held_up
 
         async with self.crowd:
-            asked = pairs()
-            await fan_out(list(asked.items()), visit, at_once=self.parallelism)
+            await fan_out(list((await pairs()).items()), visit, at_once=self.parallelism)
         self._note_departed()
         return left
 
@@ -222,25 +228,19 @@ class Rounds:
             self.ledger.departed = frozenset()
             return {}
         self._note_departed()
-        back = before - self.ledger.departed
-        due: dict[HostID, list[TaskID]] = {}
-        for host, task in self._unanswered():
-            if host in back:
-                due.setdefault(host, []).append(task)
+        back = self.ledger.set_of(before - self.ledger.departed)
+        due = await self.ledger.pairs(lambda tally: tally.of(Mark.SILENT) & back)
         return {**due, **self.pairs_of(host.id for host in new)}
 
     def _note_departed(self) -> None:
         """Tell the peers that have left the cluster from those that can't be reached."""
         ledger = self.ledger
-        silent = {host for host, _ in self._unanswered()}
-        departed = self.schedulers.departed(ledger.hosts[host] for host in silent)
+        silent = 0
+        for task in ledger.tasks:
+            silent |= ledger.tally(task.id).of(Mark.SILENT)
+        departed = self.schedulers.departed(ledger.hosts_in(silent))
         # A result needs somebody who gave it.
         ledger.departed = departed if len(departed) < len(ledger.hosts) else frozenset()
-
-    def _unanswered(self) -> Iterator[tuple[HostID, TaskID]]:
-        for task, host, outcome in self.ledger:
-            if isinstance(outcome, Failed) and outcome.got_no_answer:
-                yield host.id, task.id
 
 
 def _no_peers(listed: Sequence[Host], wanted: frozenset[int] | None) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from functools import partial
 
 from dragonfly_task_operator.engine.clearing import Note
 from dragonfly_task_operator.engine.identity import TaskID
-from dragonfly_task_operator.engine.ledger import Failed, Holds
-from dragonfly_task_operator.engine.model import Absent, Host, HostID, Presence
+from dragonfly_task_operator.engine.model import Absent, Host, Presence
+from dragonfly_task_operator.engine.outcomes import Failed, Holds
 from dragonfly_task_operator.engine.rounds import Pairs, Rounds, backoff, these
+from dragonfly_task_operator.engine.tally import Mark
 from dragonfly_task_operator.errors import PeerError
 
 RETRIES = 2
@@ -32,21 +32,15 @@ async def search(rounds: Rounds) -> None:
 
         await rounds.peers.stat(host, tasks, tell)
 
+    async def retryable() -> Pairs:
+        return await rounds.ledger.pairs(lambda tally: tally.of(Mark.RETRYABLE))
+
     await rounds.ask_everyone(look)
     for round_ in range(RETRIES):
-        if not retryable(rounds):
+        if not await retryable():
             return
         await asyncio.sleep(backoff(round_, rounds.jitter))
-        await rounds.hold(partial(retryable, rounds), look)
+        await rounds.hold(retryable, look)
     again = await rounds.confirm_departed()
     if again:
         await rounds.hold(these(again), look)
-
-
-def retryable(rounds: Rounds) -> Pairs:
-    """The pairs that failed in a way that may pass."""
-    due: dict[HostID, list[TaskID]] = {}
-    for task, host, outcome in rounds.ledger:
-        if isinstance(outcome, Failed) and outcome.retryable:
-            due.setdefault(host.id, []).append(task.id)
-    return due

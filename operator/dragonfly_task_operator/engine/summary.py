@@ -1,15 +1,22 @@
-"""The fold: from a ledger to counts, bounded lists and a verdict's facts. Pure, and the same for the same answers."""
+"""The fold: from a ledger to counts, bounded lists and a verdict's facts. Pure, and the same for the same answers.
+
+It reads sets of peers (`tally.py`) and the few outcomes that it lists: a status is made of it once a second.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dragonfly_task_operator.engine.identity import TaskID
-from dragonfly_task_operator.engine.ledger import Cleared, Failed, HeldUp, Holds, Ledger, Outcome, known
-from dragonfly_task_operator.engine.model import Copy, Host, HostID, PlannedImage, PlannedTask
+from dragonfly_task_operator.engine.ledger import Ledger
+from dragonfly_task_operator.engine.model import Copy, Host, PlannedImage, PlannedTask
+from dragonfly_task_operator.engine.outcomes import Failed, HeldUp, Holds, Outcome, known
+from dragonfly_task_operator.engine.tally import Mark, PeerSet, Tally, members
 from dragonfly_task_operator.errors import OwnTrouble, PeerReason
+
+LISTED = 100
+"""Most entries of a list of a summary. A status shows fewer; who wants all goes through the ledger."""
 
 
 @dataclass(slots=True)
@@ -28,34 +35,6 @@ class Counts:
     gone: int = 0
     held_up: int = 0
 
-    def add(self, outcomes: Iterable[Outcome]) -> None:  # noqa: C901 - one branch for each outcome and each count
-        """Count one peer by what it answered about some tasks."""
-        caching = cleared = failed = unasked = held_up = False
-        for outcome in outcomes:
-            match known(outcome):
-                case Failed(had_copy=had_copy) as failure:
-                    caching |= had_copy
-                    unasked |= failure.could_not_be_asked
-                    failed |= not failure.could_not_be_asked
-                case HeldUp(had_copy=had_copy):
-                    caching |= had_copy
-                    held_up = True
-                case Cleared():
-                    caching = cleared = True
-                case Holds():
-                    caching = True
-        self.caching += caching
-        if failed:
-            self.failed += 1
-        elif unasked:
-            self.unreachable += 1
-        elif held_up:
-            self.held_up += 1
-        elif cleared:
-            self.deleted += 1
-        elif not caching:
-            self.already_absent += 1
-
 
 @dataclass(frozen=True, slots=True)
 class PeerFailure:
@@ -68,13 +47,22 @@ class PeerFailure:
 
 @dataclass(slots=True)
 class TaskSummary:
-    """What is known of one task id. `had`: the peers that had it when asked; `answers`: peers with an outcome."""
+    """What is known of one task id.
+
+    Attributes:
+        had: the peers that had it when asked.
+        holders: the first by hostname of those that have it: one at least, where there is any.
+        holder_count: all of them.
+        failing: the peers that failed.
+        answers: how many peers have an outcome, and were asked lately.
+    """
 
     task: PlannedTask
-    counts: Counts = field(default_factory=Counts)
-    had: set[HostID] = field(default_factory=set)
+    counts: Counts
+    had: PeerSet = 0
     holders: list[tuple[Host, Copy]] = field(default_factory=list)
-    failures: list[PeerFailure] = field(default_factory=list)
+    holder_count: int = 0
+    failing: PeerSet = 0
     answers: int = 0
     held_up_by: OwnTrouble | None = None
 
@@ -100,7 +88,9 @@ class Summary:
     Attributes:
         counts: over all tasks.
         tasks: those to show: those cached anywhere first, then in the order of the targets.
-        failures: those of the tasks to show, sorted by hostname.
+        failures: the first of those of the tasks to show, by hostname.
+        failure_count: all of them.
+        reasons: why: a reason, how many failures, of how many peers, and the description of the first.
         settled, pairs: (task, peer) pairs settled, and all known.
         held_up_by: why some peers could not be asked so far, where that is the operator's own trouble.
     """
@@ -108,6 +98,8 @@ class Summary:
     counts: Counts
     tasks: list[TaskSummary]
     failures: list[PeerFailure]
+    failure_count: int
+    reasons: list[tuple[PeerReason, int, int, str]]
     settled: int
     pairs: int
     images: list[ImageSummary]
@@ -115,14 +107,12 @@ class Summary:
 
     def failures_by_reason(self) -> list[tuple[PeerReason, int, str]]:
         """Count failures: (reason, how many, an example's description), the most frequent first."""
-        counter = Counter(failure.failed.reason for failure in self.failures)
-        examples: dict[PeerReason, str] = {}
-        for failure in self.failures:
-            examples.setdefault(failure.failed.reason, failure.failed.description)
-        return [
-            (reason, count, examples[reason])
-            for reason, count in sorted(counter.items(), key=lambda item: (-item[1], item[0]))
-        ]
+        reasons = sorted(self.reasons, key=lambda each: (-each[1], each[0]))
+        return [(reason, count, example) for reason, count, _, example in reasons]
+
+    def failing_peers(self) -> list[tuple[PeerReason, int]]:
+        """Count the peers that failed for a reason, the most frequent first: one that is down fails with each task."""
+        return sorted(((reason, peers) for reason, _, peers, _ in self.reasons), key=lambda each: (-each[1], each[0]))
 
 
 def summarise(ledger: Ledger, *, is_complete: bool = False) -> Summary:
@@ -132,74 +122,182 @@ def summarise(ledger: Ledger, *, is_complete: bool = False) -> Summary:
         ledger: what is known so far.
         is_complete: whether the run came to its own end: then a failure that might have passed is settled as well.
     """
-    by_task = [_summarise_task(task, ledger) for task in ledger.tasks]
-    counts = Counts()
-    tables = list(ledger.outcomes.values())
-    settled = left = 0
-    for host in ledger.hosts:
-        told = [table[host] for table in tables if host in table]
-        outcomes = [outcome for outcome in told if not ledger.has_left(host, outcome)] if ledger.departed else told
-        left += len(told) - len(outcomes)
-        if told and not outcomes:
-            counts.gone += 1
-            continue
-        counts.total += 1
-        settled += sum(is_complete or not _is_pending(outcome) for outcome in outcomes)
-        if len(told) == len(tables) or any(isinstance(outcome, Failed | HeldUp) for outcome in outcomes):
-            counts.add(outcomes)
+    departed = ledger.set_of(ledger.departed)
+    views = {task.id: _View.of(ledger.tally(task.id), departed) for task in ledger.tasks}
+    by_task = [_summarise_task(task, ledger, views[task.id]) for task in ledger.tasks]
     shown = _shown(by_task)
-    failures = sorted(
-        (failure for summary in shown for failure in summary.failures),
-        key=lambda failure: (failure.host.hostname, failure.host.id, failure.task.target, failure.task.id),
-    )
-    had = {summary.task.id: summary.had for summary in by_task}
+    _list_holders(ledger, shown)
+    failures = [(summary.task, views[summary.task.id]) for summary in shown]
+    failures.sort(key=lambda each: (each[0].target, each[0].id))
     return Summary(
-        counts,
-        shown,
-        failures,
-        settled,
-        len(ledger.hosts) * len(ledger.tasks) - left,
-        [_summarise_image(image, had) for image in ledger.images],
-        next((summary.held_up_by for summary in by_task if summary.held_up_by), None),
+        counts=_count(list(views.values()), ledger.everybody),
+        tasks=shown,
+        failures=_first_failures(ledger, failures),
+        failure_count=sum(summary.failing.bit_count() for summary in shown),
+        reasons=_reasons(ledger, failures),
+        settled=sum((view.told & ~(0 if is_complete else view.pending)).bit_count() for view in views.values()),
+        pairs=len(ledger.hosts) * len(ledger.tasks) - sum(view.left.bit_count() for view in views.values()),
+        images=[_summarise_image(image, views) for image in ledger.images],
+        held_up_by=next((summary.held_up_by for summary in by_task if summary.held_up_by), None),
     )
 
 
-def _is_pending(outcome: Outcome) -> bool:
-    return isinstance(outcome, HeldUp) or (isinstance(outcome, Failed) and outcome.retryable)
+@dataclass(frozen=True, slots=True)
+class _View:
+    """The outcomes of a task as sets of peers, without those that have left the cluster.
+
+    Attributes:
+        left: those.
+        told: who has an outcome.
+    """
+
+    tally: Tally
+    left: PeerSet
+    told: PeerSet
+    caching: PeerSet
+    cleared: PeerSet
+    failed: PeerSet
+    unasked: PeerSet
+    held_up: PeerSet
+    waiting: PeerSet
+    pending: PeerSet
+
+    @staticmethod
+    def of(tally: Tally, departed: PeerSet) -> _View:
+        left = tally.of(Mark.SILENT) & departed
+        return _View(
+            tally,
+            left,
+            tally.of(Mark.TOLD) & ~left,
+            tally.of(Mark.CACHING) & ~left,
+            tally.of(Mark.CLEARED) & ~left,
+            tally.of(Mark.FAILED) & ~left,
+            tally.of(Mark.UNASKED) & ~left,
+            tally.of(Mark.HELD_UP) & ~left,
+            tally.of(Mark.WAITING) & ~left,
+            (tally.of(Mark.WAITING) | tally.of(Mark.RETRYABLE)) & ~left,
+        )
+
+    @property
+    def failing(self) -> PeerSet:
+        return self.failed | self.unasked
 
 
-def _summarise_task(task: PlannedTask, ledger: Ledger) -> TaskSummary:
-    summary = TaskSummary(task, Counts(total=len(ledger.hosts)))
-    for host_id, outcome in ledger.outcomes[task.id].items():
-        if ledger.has_left(host_id, outcome):
-            summary.counts.total -= 1
-            summary.counts.gone += 1
-            continue
-        summary.counts.add((outcome,))
+def _count(views: Sequence[_View], everybody: PeerSet) -> Counts:
+    """Count each peer once. One that has not answered for all tasks yet counts only where something is wrong."""
+    settled, left, told = everybody, 0, 0
+    caching = cleared = failed = unasked = held_up = wrong = 0
+    for view in views:
+        settled &= view.told | view.left
+        left |= view.left
+        told |= view.told
+        caching |= view.caching
+        cleared |= view.cleared
+        failed |= view.failed
+        unasked |= view.unasked
+        held_up |= view.held_up
+        wrong |= view.failing | view.waiting
+    gone = left & ~told
+    counted = (settled | wrong) & ~gone
+    rest = counted
+    numbers = []
+    for worst in (failed, unasked, held_up, cleared):
+        numbers.append((rest & worst).bit_count())
+        rest &= ~worst
+    return Counts(
+        total=(everybody & ~gone).bit_count(),
+        caching=(counted & caching).bit_count(),
+        deleted=numbers[3],
+        already_absent=(rest & ~caching).bit_count(),
+        failed=numbers[0],
+        unreachable=numbers[1],
+        gone=gone.bit_count(),
+        held_up=numbers[2],
+    )
+
+
+def _summarise_task(task: PlannedTask, ledger: Ledger, view: _View) -> TaskSummary:
+    return TaskSummary(
+        task,
+        _count([view], ledger.everybody),
+        had=view.caching,
+        holder_count=view.tally.of(Mark.HOLDING).bit_count(),
+        failing=view.failing,
+        answers=(view.told & ~view.waiting).bit_count(),
+        held_up_by=next(_troubles(view), None),
+    )
+
+
+def _troubles(view: _View) -> Iterator[OwnTrouble]:
+    for index in members(view.waiting):
+        outcome = view.tally.outcome(index)
         if isinstance(outcome, HeldUp):
-            summary.held_up_by = outcome.trouble
-        else:
-            summary.answers += 1
-        match known(outcome):
-            case Holds(copy):
-                summary.had.add(host_id)
-                summary.holders.append((ledger.hosts[host_id], copy))
-            case Cleared():
-                summary.had.add(host_id)
-            case HeldUp(had_copy=True):
-                summary.had.add(host_id)
-            case Failed() as failed:
-                if failed.had_copy:
-                    summary.had.add(host_id)
-                summary.failures.append(PeerFailure(task, ledger.hosts[host_id], failed))
-    summary.holders.sort(key=lambda holder: (holder[0].hostname, holder[0].id))
-    return summary
+            yield outcome.trouble
 
 
-def _summarise_image(planned: PlannedImage, had: Mapping[TaskID, set[HostID]]) -> ImageSummary:
-    blobs_of = Counter(host for ids in planned.blobs for host in set().union(*(had[id_] for id_ in ids)))
-    complete = sum(count == len(planned.blobs) for count in blobs_of.values())
-    return ImageSummary(planned, peers_with_all=complete, peers_with_some=len(blobs_of) - complete)
+def _list_holders(ledger: Ledger, shown: Sequence[TaskSummary]) -> None:
+    """List the first holders over all tasks, and of each task one that tells how large it is."""
+    room = LISTED
+    for summary in shown:
+        tally = ledger.tally(summary.task.id)
+        for index in ledger.first(tally.of(Mark.HOLDING), max(room, 1)):
+            match _known(tally, index):
+                case Holds(copy):
+                    summary.holders.append((ledger.host(index), copy))
+        room -= min(room, len(summary.holders))
+
+
+def _first_failures(ledger: Ledger, tasks: Sequence[tuple[PlannedTask, _View]]) -> list[PeerFailure]:
+    failing = 0
+    for _, view in tasks:
+        failing |= view.failing
+    failures: list[PeerFailure] = []
+    for index in ledger.first(failing, LISTED):
+        for task, view in tasks:
+            failure = _failure(view, index)
+            if failure is not None:
+                failures.append(PeerFailure(task, ledger.host(index), failure))
+                if len(failures) == LISTED:
+                    return failures
+    return failures
+
+
+def _reasons(ledger: Ledger, tasks: Sequence[tuple[PlannedTask, _View]]) -> list[tuple[PeerReason, int, int, str]]:
+    found = []
+    for reason in PeerReason:
+        count, peers = 0, 0
+        for _, view in tasks:
+            failing = view.tally.failing(reason) & ~view.left
+            count += failing.bit_count()
+            peers |= failing
+        for index in ledger.first(peers, 1):
+            failures = (_failure(view, index) for _, view in tasks)
+            example = next(each.description for each in failures if each is not None and each.reason is reason)
+            found.append((reason, count, peers.bit_count(), example))
+    return found
+
+
+def _known(tally: Tally, index: int) -> Outcome | None:
+    outcome = tally.outcome(index)
+    return None if outcome is None else known(outcome)
+
+
+def _failure(view: _View, index: int) -> Failed | None:
+    """Give a peer's failure, if it failed and has not left."""
+    failed = _known(view.tally, index)
+    return failed if isinstance(failed, Failed) and not view.left >> index & 1 else None
+
+
+def _summarise_image(planned: PlannedImage, views: Mapping[TaskID, _View]) -> ImageSummary:
+    some, all_ = 0, None
+    for ids in planned.blobs:
+        having = 0
+        for id_ in ids:
+            having |= views[id_].caching
+        some |= having
+        all_ = having if all_ is None else all_ & having
+    complete = (all_ or 0).bit_count()
+    return ImageSummary(planned, peers_with_all=complete, peers_with_some=some.bit_count() - complete)
 
 
 def _shown(summaries: list[TaskSummary]) -> list[TaskSummary]:
@@ -215,10 +313,12 @@ def _shown(summaries: list[TaskSummary]) -> list[TaskSummary]:
     for candidates in subjects.values():
         cached = [summary for summary in candidates if summary.counts.caching]
         chosen = cached or candidates[:1]
-        failed_on: set[HostID] = {failure.host.id for summary in chosen for failure in summary.failures}
+        failed_on = 0
+        for summary in chosen:
+            failed_on |= summary.failing
         for summary in candidates:
-            if summary not in chosen and any(failure.host.id not in failed_on for failure in summary.failures):
+            if summary not in chosen and summary.failing & ~failed_on:
                 chosen.append(summary)
-                failed_on.update(failure.host.id for failure in summary.failures)
+                failed_on |= summary.failing
         shown.extend(chosen)
     return sorted(shown, key=lambda summary: (not summary.counts.caching, summary.task.target))

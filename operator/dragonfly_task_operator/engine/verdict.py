@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 
 from dragonfly_task_operator.api.conditions import SUCCESSES, Reason
@@ -159,11 +158,7 @@ def _trouble(summary: Summary) -> str:
     peers = counts.failed + counts.unreachable
     if not peers:
         return ""
-    # Peers, as the number before them: one that is down fails with each task.
-    counter = Counter(reason for _, reason in {(each.host.id, each.failed.reason) for each in summary.failures})
-    reasons = ", ".join(
-        f"{count} {reason}" for reason, count in sorted(counter.items(), key=lambda item: (-item[1], item[0]))
-    )
+    reasons = ", ".join(f"{count} {reason}" for reason, count in summary.failing_peers())
     return f"{peers} peer{'' if peers == 1 else 's'} failed ({reasons})"
 
 

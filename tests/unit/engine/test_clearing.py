@@ -106,3 +106,12 @@ async def test_peer_that_cannot_be_asked_is_told_from_one_that_holds_a_copy() ->
     assert isinstance(unasked, Failed)
     assert isinstance(holder, Failed)
     assert (unasked.could_not_be_asked, holder.could_not_be_asked) == (True, False)
+
+
+async def test_refusal_for_good_whose_proof_was_lost_is_tried_again() -> None:
+    refusal = PeerError(PeerReason.INTERNAL, "invalid argument", retryable=False)
+    lost = await cleared(ScriptedPeer(Cached(), UNREACHABLE, deletion=refusal))
+    proven = await cleared(ScriptedPeer(Cached(), Cached(), deletion=refusal))
+    assert isinstance(lost, Failed)
+    assert isinstance(proven, Failed)
+    assert (lost.description, lost.retryable, proven.retryable) == ("invalid argument", True, False)
