@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -42,6 +42,9 @@ _VACANT = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.EHOSTDOWN, er
 
 _NEEDED = "StatLocalTask over TCP needs client 1.1.8 or newer"
 """DeleteTask was there before it (read in the client's sources)."""
+
+TOLD_AT_ONCE = 16
+"""Tasks that a dead peer was not asked about are told in portions: hundreds of peers may time out at one moment."""
 
 MAX_INT64 = (1 << 63) - 1
 """The API server takes no larger number: it would refuse the whole status."""
@@ -167,13 +170,13 @@ class GrpcPeers:
             finally:
                 hearing.ends()
             if hearing.is_silent:
-                vacant = self._memory.is_unlisted(host) and await nobody_listens(
-                    host.ip, host.port, timeout=self._timeout
-                )
-                self._memory.silent(host, vacant=vacant)
+                await self._note_silence(host)
         if failure is not None:
-            for task in untold:
-                tell(task, failure)
+            await _tell_all(untold, failure, tell)
+
+    async def _note_silence(self, host: Host) -> None:
+        vacant = self._memory.is_unlisted(host) and await nobody_listens(host.ip, host.port, timeout=self._timeout)
+        self._memory.silent(host, vacant=vacant)
 
     def _trouble_of_address(self, host: Host) -> PeerError | None:
         trouble = trouble_of_address(host.ip, host.port)
@@ -201,6 +204,13 @@ class GrpcPeers:
             return mapped
         description = f"{mapped.description} ({self._memory.last_seen(host)})"
         return PeerError(mapped.reason, description, retryable=mapped.retryable)
+
+
+async def _tell_all(tasks: Iterable[TaskID], failure: PeerError, tell: Callable[[TaskID, T | PeerError], None]) -> None:
+    for number, task in enumerate(tasks):
+        if number % TOLD_AT_ONCE == 0:
+            await asyncio.sleep(0)
+        tell(task, failure)
 
 
 class _Hearing:

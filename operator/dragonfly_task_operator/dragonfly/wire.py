@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeAlias
@@ -13,6 +14,9 @@ from dragonfly_task_operator.dragonfly.rpc import exchange
 from dragonfly_task_operator.dragonfly.rpc_error import RpcError
 from dragonfly_task_operator.engine.fanout import TASKS_AT_ONCE, fan_out
 from dragonfly_task_operator.engine.identity import TaskID
+
+MAX_IN_FLIGHT = 512
+"""Requests; grpcio keeps 22 KB for each while it is under way."""
 
 Request: TypeAlias = tuple[TaskID, bytes]
 """What it is about, and the message, serialised."""
@@ -57,10 +61,16 @@ class Wire(Protocol):
 
 
 class GrpcWire:
-    """`Wire` over grpcio's channels. A connection that breaks on the way is replaced for what is left."""
+    """`Wire` over grpcio's channels. A connection that breaks on the way is replaced for what is left.
 
-    def __init__(self, pool: ChannelPool) -> None:
+    Args:
+        pool: the channels.
+        in_flight: most requests under way at once, to all peers together.
+    """
+
+    def __init__(self, pool: ChannelPool, *, in_flight: int = MAX_IN_FLIGHT) -> None:
         self._pool = pool
+        self._in_flight = asyncio.Semaphore(in_flight)
 
     async def ask(
         self,
@@ -80,16 +90,17 @@ class GrpcWire:
             nonlocal is_wanted
             while left and is_wanted and not connection.broken:
                 task, request = left.popleft()
-                await ready()
-                if connection.broken:
-                    left.appendleft((task, request))
-                    return
-                try:
-                    answer: bytes | RpcError = await exchange(connection, method, request, timeout=timeout)
-                except RpcError as error:
-                    # Its traceback holds this frame, which holds it: the call, and the connection of a channel that has
-                    # been closed, would stay until garbage is collected.
-                    answer = error.with_traceback(None)
+                async with self._in_flight:
+                    await ready()
+                    if connection.broken:
+                        left.appendleft((task, request))
+                        return
+                    try:
+                        answer: bytes | RpcError = await exchange(connection, method, request, timeout=timeout)
+                    except RpcError as error:
+                        # Its traceback holds this frame, which holds it: the call, and the connection of a channel that
+                        # has been closed, would stay until garbage is collected.
+                        answer = error.with_traceback(None)
                 is_wanted = answered(task, answer)
 
         while left and is_wanted:
