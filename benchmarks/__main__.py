@@ -5,13 +5,13 @@ from __future__ import annotations
 import resource
 import sys
 import time
+import traceback
 from pathlib import Path
 
 import click
 
 from benchmarks import quoting
 from benchmarks.checking import worse
-from benchmarks.errors import BenchError
 from benchmarks.golang import program
 from benchmarks.results import LATEST, REFERENCE, Measurement, Report, machine, table
 from benchmarks.rows import DEFAULT, ROWS
@@ -59,8 +59,9 @@ def _measure(running: ControlPlane, name: str, tries: int) -> list[Measurement]:
     """Measure a row. One that can't be measured is one that is missed, and keeps no other from being measured."""
     try:
         return ROWS[name](running, tries)
-    except (BenchError, TimeoutError) as trouble:
-        return [Measurement(what=f"{name}: measured; {trouble}", value=0, at_least=1)]
+    except Exception as trouble:  # noqa: BLE001 -- whatever it is, half an hour of figures shall not be lost by it
+        traceback.print_exc()
+        return [Measurement(what=f"{name}: measured; {type(trouble).__name__}: {trouble}", value=0, at_least=1)]
 
 
 if __name__ == "__main__":

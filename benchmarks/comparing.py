@@ -33,26 +33,32 @@ class Comparison:
     runs: Sequence[Finished]
     floors: Mapping[str, Sequence[Answer]]
 
-    def wall(self, loop: str, *, at_most: float | None, note: str = "") -> Measurement:
+    def wall(self, loop: str, *, at_most: float | None, note: str = "", obstacle: str = "") -> Measurement:
         """Give the median of the ratios of time by the clock."""
         floors = self.floors[loop]
         ratios = [run.seconds / floor.seconds for run, floor in zip(self.runs, floors, strict=True)]
-        return self._measurement(f"time to the {loop} loop's{note}", at_most, ratios, floors)
+        return self._measurement(f"time to the {loop} loop's{note}", at_most, ratios, floors, obstacle)
 
-    def cpu(self, loop: str, *, at_most: float | None, note: str = "") -> Measurement:
+    def cpu(self, loop: str, *, at_most: float | None) -> Measurement:
         """Give the median of the ratios of CPU time."""
         floors = self.floors[loop]
         ratios = [run.cpu_seconds / floor.cpu_seconds for run, floor in zip(self.runs, floors, strict=True)]
-        return self._measurement(f"CPU to the {loop} loop's{note}", at_most, ratios, floors)
+        return self._measurement(f"CPU to the {loop} loop's", at_most, ratios, floors)
 
     def _measurement(
-        self, what: str, at_most: float | None, ratios: Sequence[float], floors: Sequence[Answer]
+        self,
+        what: str,
+        at_most: float | None,
+        ratios: Sequence[float],
+        floors: Sequence[Answer],
+        obstacle: str = "",
     ) -> Measurement:
         return Measurement(
             what=f"{self.what}: {what}",
             value=statistics.median(ratios),
             unit=" x",
             at_most=at_most,
+            obstacle=obstacle,
             detail={
                 "ratios": ratios,
                 **self._took(),

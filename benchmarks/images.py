@@ -39,7 +39,7 @@ def push_index(registry: RealRegistry, *, platforms: int, layers: int) -> Pushed
         blobs += [described, *own]
         children.append((manifest(described, *own), f"linux/{architecture}"))
     root = index(*children)
-    return _push(registry, root, (root, *(child for child, _ in children)), blobs)
+    return _push(registry, root, (*(child for child, _ in children), root), blobs)
 
 
 def _push(registry: RealRegistry, root: Content, manifests: Sequence[Content], blobs: Sequence[Content]) -> Pushed:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from benchmarks.results import REFERENCE, Measurement, Report
+from benchmarks.results import REFERENCE, Measurement, Report, obstacles
 from hack.installation import ROOT
 
 DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "scale.md")
@@ -92,12 +92,14 @@ def quoted(text: str, report: Report) -> str:
     return _BLOCK.sub(lambda match: f"{match[1]}{_table(SELECTIONS[match['name']], report)}{match[3]}", text)
 
 
-def _table(selection: Iterable[tuple[str, str]], report: Report) -> str:
+def _table(selection: Sequence[tuple[str, str]], report: Report) -> str:
     known = {each.what: each for each in report.figures}
     lines = [_where(report), "", "| | measured | must reach | |", "|---|---|---|---|"]
     for about, figure in selection:
         what = f"{about}: {figure}"
         lines.append(f"| {what} | {' | '.join(_cells(known.get(what)))} |")
+    shown = [known[what] for what in (f"{about}: {figure}" for about, figure in selection) if what in known]
+    lines += [line for obstacle in obstacles(shown) for line in ("", obstacle)]
     return "\n".join(lines) + "\n"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -34,6 +34,7 @@ class Measurement:
         what: in words; beside other figures of the same row.
         unit: after the figure: " x", " MiB".
         at_most, at_least: what must be reached; neither for a figure that is only told.
+        obstacle: what stands in the way where it is not reached, for a row that knows.
         detail: what the figure was made from.
     """
 
@@ -42,6 +43,7 @@ class Measurement:
     unit: str = ""
     at_most: float | None = None
     at_least: float | None = None
+    obstacle: str = ""
     detail: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -150,9 +152,13 @@ def table(report: Report) -> str:
         verdict = "" if each.share is None else "ok" if each.is_ok else "MISSED"
         lines.append((each.what, each.figure, each.bound, verdict))
     widths = [max(len(line[column]) for line in lines) for column in range(4)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )
+    told = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    return "\n".join([*told, *obstacles(report.figures)])
+
+
+def obstacles(figures: Iterable[Measurement]) -> list[str]:
+    """Say of each bound that is missed what stands in its way, where that is known."""
+    return [f"MISSED: {each.what}: {each.obstacle}" for each in figures if not each.is_ok and each.obstacle]
 
 
 def chart(measurements: Sequence[Measurement], where: Mapping[str, Any]) -> str:

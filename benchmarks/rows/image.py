@@ -17,6 +17,12 @@ PEERS = 1000
 CACHED_ON = 100
 LAYERS = 19
 PIPELINE = 4
+PACE = 100
+"""The operator's default of requests a second to one peer."""
+PACED = (
+    "the Go loop keeps no pace; the operator asks a peer a tenth of peerRequestsPerSecond at once and the rest at even"
+    " distances: 43 ids take a third of a second at each, and 1,000 peers, 256 at a time, 1.3 s, whatever they cost"
+)
 
 
 def measure(control_plane: ControlPlane, tries: int) -> list[Measurement]:
@@ -40,7 +46,7 @@ def measure(control_plane: ControlPlane, tries: int) -> list[Measurement]:
             on.cool_down()
             on.fleet.forget_calls()
             on.run("TaskSearch", reason="Found", targets=[{"imageManifestURL": image.url}])
-            to_go = compared.wall("Go", at_most=1.0, note=", 4 requests at a time to a peer")
+            to_go = compared.wall("Go", at_most=1.0, note=", 4 requests at a time to a peer", obstacle=PACED)
             return [
                 to_go,
                 compared.cpu("Go", at_most=None),
@@ -55,7 +61,7 @@ def measure(control_plane: ControlPlane, tries: int) -> list[Measurement]:
                 Measurement(
                     what=f"{what}: most requests to one peer in a second",
                     value=on.fleet.most("per_second"),
-                    at_most=300,
+                    at_most=PACE,
                 ),
                 on.operator_memory(f"{what}: operator's peak memory", at_most=256),
             ]

@@ -23,12 +23,13 @@ def test_a_document_quotes_the_reference(document: Path) -> None:
 
 def test_a_figure_is_quoted_with_its_bound_and_a_missed_one_as_missed() -> None:
     about, figure = SELECTIONS["readme"][0]
-    missed = Measurement(what=f"{about}: {figure}", value=1.31, unit=" x", at_most=1.2)
+    missed = Measurement(what=f"{about}: {figure}", value=1.31, unit=" x", at_most=1.2, obstacle="the pace")
 
     text = quoted(TEXT, Report(MACHINE, {"search": [missed]}))
 
     assert text.startswith("before\n<!-- figures: readme -->\n2 cores of some, Python 3.11.7, grpcio 1.85, 2026-11-25:")
     assert f"| {about}: {figure} | 1.31 x | at most 1.2 x | missed |" in text
+    assert f"MISSED: {about}: {figure}: the pace" in text
     assert "not measured yet" in text
     assert "old" not in text
     assert text.endswith("<!-- end of figures -->\nafter\n")

@@ -14,7 +14,7 @@ from benchmarks.results import Measurement, Report, table
 
 MACHINE = {"cores": 2, "cpu": "some", "python": "3.11", "date": "2026-11-25"}
 GOOD = Measurement(what="memory", value=160, unit=" MiB", at_most=160)
-BAD = Measurement(what="time", value=1.25, unit=" x", at_most=1.2, detail={"ratios": [1.25]})
+BAD = Measurement(what="time", value=1.25, unit=" x", at_most=1.2, obstacle="the pace", detail={"ratios": [1.25]})
 FASTER = Measurement(what="faster", value=3.0, unit=" x", at_least=4)
 NOTHING = Measurement(what="measured", value=0, at_least=1)
 TOLD = Measurement(what="seconds", value=12.3, unit=" s")
@@ -29,6 +29,7 @@ def test_a_bound_that_is_missed_stays_in_the_table_as_missed() -> None:
         "faster 3 x at least 4 x MISSED",
         "measured 0 at least 1 MISSED",
         "seconds 12 s",
+        "MISSED: time: the pace",
     ]
 
 
@@ -86,7 +87,7 @@ def test_a_missed_bound_is_a_failure(run: CliRunner, tmp_path: Path, rows: str, 
 def test_a_row_that_breaks_is_told_and_keeps_no_other_from_being_measured(run: CliRunner, tmp_path: Path) -> None:
     done = run.invoke(program.main, ["--rows", "broken,good", "--out", str(tmp_path)])
 
-    assert "broken: measured; the run ended PeersFailed, not Found" in done.stdout
+    assert "broken: measured; BenchError: the run ended PeersFailed, not Found" in done.stdout
     assert set(Report.read(tmp_path).rows) == {"broken", "good"}
 
 
