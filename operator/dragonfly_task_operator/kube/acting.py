@@ -38,7 +38,7 @@ from dragonfly_task_operator.kube.composing import RawStatus, acknowledge, give_
 from dragonfly_task_operator.kube.ended import Ended
 from dragonfly_task_operator.kube.events import Recorder
 from dragonfly_task_operator.kube.history import Age
-from dragonfly_task_operator.kube.objects import Objects, Ref, Snapshot, WriteRefused
+from dragonfly_task_operator.kube.objects import Objects, Ref, Snapshot, TooLarge, WriteRefused
 from dragonfly_task_operator.kube.paging import Press
 from dragonfly_task_operator.kube.running import Running, Superseded
 from dragonfly_task_operator.observability.logs import fields
@@ -241,6 +241,10 @@ class Actor:
                 end = await running.execute()
             status = end.body.get("status") or {}
             self._ended.put(end.ref.uid, running.begin.key, era=end.era, status=status)
+        except TooLarge:
+            if running.has_ended:
+                self._untold[entry.ref.uid] = running.begin.key
+            raise
         finally:
             entry.running = None
             entry.see(running.snapshot)

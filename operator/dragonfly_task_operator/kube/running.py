@@ -112,6 +112,11 @@ class Running:
         )
         return self.snapshot
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the work has been done, if not yet told."""
+        return self._ended is not None
+
     def _named(self, **more: object) -> dict[str, object]:
         """Say whose run an event is about."""
         ref = self.snapshot.ref

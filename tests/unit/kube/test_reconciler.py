@@ -280,12 +280,13 @@ async def test_object_with_no_room_for_any_status_is_left_alone_after_one_try(
     assert (len(tried), max(tried) < 1, world.peer("n1").times_asked("delete")) == (1 + len(SMALLER), True, [])
 
 
+@pytest.mark.parametrize("refusal", [WriteRefused("status.conditions: Too many"), TooLarge("request is too large")])
 async def test_deletion_whose_end_the_api_server_refuses_is_not_done_again(
-    reconciler: Reconciler, world: World, api: ApiServer
+    reconciler: Reconciler, world: World, api: ApiServer, refusal: Exception
 ) -> None:
     def refuse(status: Record) -> None:
         if status.reason != "Running":
-            raise WriteRefused("status.conditions: Too many")
+            raise refusal
 
     world.peer("n1").caches()
     api.fail = refuse
