@@ -35,6 +35,7 @@ def main(*, rows: str, tries: int, out: Path, reference: bool, check: bool) -> N
     program()
     known = Report.read(REFERENCE) if check else None
     report = Report(machine(), {})
+    began = time.monotonic()
     with control_plane() as running:
         for name in chosen:
             started = time.monotonic()
@@ -42,6 +43,7 @@ def main(*, rows: str, tries: int, out: Path, reference: bool, check: bool) -> N
             report.rows[name] = _measure(running, name, tries)
             print(f"measured {name} in {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
             report.write(out)  # what has been measured is not lost with what has not
+    print(f"measured everything in {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     print(table(report))
     is_well = all(each.is_ok for each in report.figures)
     if check and known is not None:

@@ -82,6 +82,11 @@ class Load:
                 detail={kind: count / runs for kind, count in sorted(self.body_bytes.items())},
             ),
             Measurement(
+                what=f"{what}: of these in TaskReports a run",
+                value=self.body_bytes["taskreports"] / runs / 1024,
+                unit=" KiB",
+            ),
+            Measurement(
                 what=f"{what}: bytes in etcd's log a run",
                 value=self.etcd_bytes / runs / 1024,
                 unit=" KiB",

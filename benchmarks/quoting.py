@@ -31,7 +31,7 @@ _TO_GO, _TO_AIO, _TIME = "time to the Go loop's", "time to the grpc.aio loop's",
 _CPU, _MEMORY = "CPU of the operator", "operator's peak memory"
 _PIPELINED = f"{_TO_GO}, 4 requests at a time to a peer"
 _PAIR = "CPU of the operator a pair"
-_WRITES, _BYTES = "writes to the API server a run", "bytes of these a run"
+_WRITES, _BYTES, _PAGES = "writes to the API server a run", "bytes of these a run", "of these in TaskReports a run"
 _LOG, _SERVERS = "bytes in etcd's log a run", "CPU of the API server and etcd a run"
 
 SELECTIONS: Mapping[str, Sequence[tuple[str, str]]] = {
@@ -70,7 +70,9 @@ SELECTIONS: Mapping[str, Sequence[tuple[str, str]]] = {
         (VAST, "a scheduler's list of hosts"),
     ],
     "writes": [
-        *((run, figure) for run in (RUN_SEARCH, RUN_DELETION, VAST) for figure in (_WRITES, _BYTES, _LOG, _SERVERS)),
+        (run, figure)
+        for run in (RUN_SEARCH, RUN_DELETION, VAST)
+        for figure in (_WRITES, _BYTES, _PAGES, _LOG, _SERVERS)
     ],
     "crowds": [
         (MANY, "runs a second, from the first apply to the last end"),
