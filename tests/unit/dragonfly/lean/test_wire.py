@@ -112,7 +112,7 @@ async def test_peer_that_answers_nothing_is_waited_for_once_whatever_it_is_asked
         passed = time.monotonic() - began
 
     assert asked.words == ["DEADLINE_EXCEEDED"] * 300
-    assert passed < 4 * AT_ONCE + 1
+    assert passed < 10 * AT_ONCE, "it was waited for again and again"
     assert len(server.talks) == 1
 
 
@@ -122,11 +122,11 @@ async def test_caller_who_waits_for_anothers_first_request_waits_no_longer_than_
 
     async with scripted(script, greets=False) as server, asking() as peer:
         both = await asyncio.wait_for(
-            asyncio.gather(*(peer.ask(server.ip, server.port, 2, timeout=0.5, first=at) for at in (0, 5))), 1.9
+            asyncio.gather(*(peer.ask(server.ip, server.port, 2, timeout=2, first=at) for at in (0, 5))), 3.9
         )
 
     assert [asked.words for asked in both] == [["DEADLINE_EXCEEDED"] * 2] * 2
-    assert "took the connection, but did not speak HTTP/2 within 0.5 s" in both[0].details
+    assert "took the connection, but did not speak HTTP/2 within 2 s" in both[0].details
 
 
 async def test_who_wants_no_more_is_sent_no_more() -> None:
