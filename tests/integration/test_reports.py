@@ -100,6 +100,24 @@ def test_every_holder_is_told_of_until_its_owner_is_gone(
     wait_for(lambda: not of(kubectl, "holders"), "pages without an owner to go", seconds=SECONDS)
 
 
+def test_every_peer_that_was_cleared_is_told_of(
+    start: Start, kubectl: Kubectl, objects: Objects, world: Control
+) -> None:
+    task = "6e" * 32
+    world.caches(task)
+    start()
+    kubectl.apply(manifest("TaskDeletion", "cleared", {"taskID": task}))
+
+    status = objects.until("TaskDeletion", "cleared", is_finished, seconds=SECONDS)
+
+    pages = of(kubectl, "cleared")
+    assert (status["reason"], "omitted" in status, sorted(pages)) == ("Deleted", False, status["reports"])
+    rows = [row for body in pages.values() for row in body["report"]["peers"]]
+    assert {(tuple(row["deleted"]), "holds" in row, "failed" in row) for row in rows} == {((0,), False, False)}
+    assert len({row["hostID"] for row in rows}) == PEERS
+    kubectl.must("delete", "tdel", "cleared")
+
+
 def test_operator_that_is_killed_between_pages_leaves_none_that_lies_or_stays(
     start: Start, kubectl: Kubectl, objects: Objects, world: Control
 ) -> None:

@@ -213,7 +213,7 @@ class Status(Model):
     omitted: Omitted | None = None
     """What the lists above left out."""
     reports: list[str] | None = None
-    """The TaskReports that have a row for each peer, in order: there where the lists above left something out. Of the
-    last run that has ended."""
+    """The TaskReports that have a row for each peer, in order: there where the lists above left something out, or more
+    than 20 peers were cleared. Of the last run that has ended."""
     history: list[HistoryEntry] | None = None
     """The last 10 runs that ended, the newest first."""

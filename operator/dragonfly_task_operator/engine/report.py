@@ -79,7 +79,7 @@ def results(
         tasks.append(_task(task, ledger, result, deleting=deleting, cached_by=cached_by, carried=already))
     failures = [_failure(failure) for failure in summary.failures[:MAX_FAILURES]]
     holders = sum(task.holder_count for task in summary.tasks)
-    return _omitting(
+    return omitting(
         Status(
             progress=f"{summary.settled}/{summary.pairs}" if summary.pairs else None,
             peers=peer_counts(summary.counts, deleting=deleting, carried=carried.peers),
@@ -291,10 +291,11 @@ def _halve(status: Status, name: str) -> Status:
         name: getattr(omitted, name) + len(items) - len(left),
         "cached_by": omitted.cached_by + _cached_entries(status) - _cached_entries(fewer),
     }
-    return _omitting(fewer, omitted.model_copy(update=gone))
+    return omitting(fewer, omitted.model_copy(update=gone))
 
 
-def _omitting(status: Status, omitted: Omitted) -> Status:
+def omitting(status: Status, omitted: Omitted) -> Status:
+    """Have results say what they leave out, if that is anything."""
     return status.model_copy(update={"omitted": omitted if any(omitted.to_json().values()) else None})
 
 

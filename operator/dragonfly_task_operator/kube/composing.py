@@ -16,7 +16,7 @@ from dragonfly_task_operator.api.room import most_bytes
 from dragonfly_task_operator.api.specs import Spec, run_key
 from dragonfly_task_operator.api.status import Omitted, PeerCounts, Status
 from dragonfly_task_operator.engine.lifecycle import History, remember
-from dragonfly_task_operator.engine.report import MAX_STATUS_BYTES, shrink
+from dragonfly_task_operator.engine.report import MAX_FAILURES, MAX_STATUS_BYTES, omitting, shrink
 from dragonfly_task_operator.engine.subject import describe
 from dragonfly_task_operator.engine.verdict import MAX_MESSAGE, Verdict
 from dragonfly_task_operator.kube.paging import ReportLost, Written
@@ -95,16 +95,24 @@ def compose(
     return with_results(shrink(results, max(most_bytes(results.to_json()) - too_large, 0)))
 
 
+def leaves_out(status: RawStatus) -> bool:
+    """Tell whether a status says less than what its run learned of each peer.
+
+    Its lists were cut; or more peers were cleared than a list would show, since there is none of these.
+    """
+    return "omitted" in status or (status.get("peers") or {}).get("deleted", 0) > MAX_FAILURES
+
+
 def naming(report: Written | ReportLost | None, results: Status, verdict: Verdict) -> tuple[Status, Verdict]:
     """Have results name the pages that were written, and a verdict say where they could not be."""
     match report:
         case None:
             return results, verdict
         case Written(names, omitted):
-            counted = (results.omitted or Omitted()).model_copy(update={"peers": omitted})
-            return results.model_copy(update={"reports": names or None, "omitted": counted}), verdict
+            named = results.model_copy(update={"reports": names or None})
+            return omitting(named, (results.omitted or Omitted()).model_copy(update={"peers": omitted})), verdict
         case ReportLost():
-            note = f"; TaskReports could not be written, so what status.omitted counts is told nowhere: {report}"
+            note = f"; TaskReports could not be written, so what the status leaves out is told nowhere: {report}"
             note = cut(redact(note), MAX_NOTE)
             return results, Verdict(verdict.reason, cut(verdict.message, MAX_MESSAGE - len(note)) + note)
 

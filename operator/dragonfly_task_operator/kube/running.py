@@ -22,7 +22,7 @@ from dragonfly_task_operator.engine.report import shrink
 from dragonfly_task_operator.engine.run import Means, Run
 from dragonfly_task_operator.engine.verdict import Verdict, suspended
 from dragonfly_task_operator.kube.cadence import Cadence
-from dragonfly_task_operator.kube.composing import RawStatus, compose, naming
+from dragonfly_task_operator.kube.composing import RawStatus, compose, leaves_out, naming
 from dragonfly_task_operator.kube.events import Recorder
 from dragonfly_task_operator.kube.objects import ApiUnavailable, Objects, Snapshot, TooLarge
 from dragonfly_task_operator.kube.paging import Press, ReportLost, Written
@@ -281,8 +281,7 @@ class Running:
         )
 
     def _leaves_out(self, results: Status, verdict: Verdict) -> bool:
-        """Whether a status has no room for all of these results."""
-        return "omitted" in self._composed(self.snapshot, results, verdict)
+        return leaves_out(self._composed(self.snapshot, results, verdict))
 
     def _require_same_work(self, spec: Spec) -> None:
         if run_key(spec) != self.begin.key:

@@ -14,7 +14,7 @@ from dragonfly_task_operator.api.specs import TaskSearchSpec, run_key
 from dragonfly_task_operator.api.status import Failure, FailureSummary, HistoryEntry, Omitted, PeerCounts, Status
 from dragonfly_task_operator.engine.lifecycle import MAX_HISTORY, Acknowledge, History, Rest, decide
 from dragonfly_task_operator.engine.verdict import MAX_MESSAGE, Verdict
-from dragonfly_task_operator.kube.composing import acknowledge, compose, give_up, naming, withhold
+from dragonfly_task_operator.kube.composing import acknowledge, compose, give_up, leaves_out, naming, withhold
 from dragonfly_task_operator.kube.paging import ReportLost, Written
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, 123456, tzinfo=UTC)
@@ -178,14 +178,31 @@ def test_pages_that_could_not_be_written_are_told_of_in_the_message_however_long
         results, verdict = naming(lost, failing(20, "no"), Verdict(Reason.PEERS_FAILED, message))
         assert (results.reports, verdict.reason, len(verdict.message) <= MAX_MESSAGE) == (None, "PeersFailed", True)
         assert verdict.message.startswith(message[:400])
-        assert "; TaskReports could not be written, so what status.omitted counts is told nowhere" in verdict.message
+        assert "; TaskReports could not be written, so what the status leaves out is told nowhere" in verdict.message
         assert "hidden" not in verdict.message
+
+
+@pytest.mark.parametrize(
+    ("results", "is_left_out"),
+    [
+        (RESULTS, False),
+        (failing(20, "no").model_copy(update={"omitted": None}), False),
+        (failing(20, "no"), True),
+        (Status(peers=PeerCounts(total=50, deleted=20)), False),
+        (Status(peers=PeerCounts(total=50, deleted=21)), True),
+    ],
+)
+def test_pages_are_asked_for_where_lists_were_cut_or_more_were_cleared_than_a_list_would_show(
+    results: Status, *, is_left_out: bool
+) -> None:
+    assert leaves_out(dict(composed(Reason.DELETED, results=results).raw)) is is_left_out
 
 
 def test_pages_that_were_written_are_named_and_peers_without_a_row_counted() -> None:
     results, verdict = naming(Written(["one-00"], 7), failing(20, "no"), Verdict(Reason.FOUND, "as it is"))
 
     assert (results.reports, results.omitted, verdict.message) == (["one-00"], Omitted(failures=7, peers=7), "as it is")
+    assert naming(Written(["one-00"], 0), RESULTS, verdict)[0].omitted is None
 
 
 def test_finished_status_of_an_earlier_version_stays_as_large_as_it_is() -> None:
