@@ -95,15 +95,22 @@ class GrpcWire:
                     if connection.broken:
                         left.appendleft((task, request))
                         return
-                    try:
-                        answer: bytes | RpcError = await exchange(connection, method, request, timeout=timeout)
-                    except RpcError as error:
-                        # Its traceback holds this frame, which holds it: the call, and the connection of a channel that
-                        # has been closed, would stay until garbage is collected.
-                        answer = error.with_traceback(None)
-                is_wanted = answered(task, answer)
+                    # Not kept in a variable: an error holds its call, and that would outlive the next one.
+                    is_wanted = answered(task, await _sent(connection, method, request, timeout))
 
         while left and is_wanted:
             with await self._pool.connection(endpoint) as connection:
                 at_once = min(TASKS_AT_ONCE, len(left))
                 await fan_out([connection] * at_once, send_on, at_once=at_once)
+
+
+async def _sent(
+    connection: Connection[grpc.aio.Channel], method: str, request: bytes, timeout: float
+) -> bytes | RpcError:
+    """Send a request and give what came of it. Raises OwnTrouble."""
+    try:
+        return await exchange(connection, method, request, timeout=timeout)
+    except RpcError as error:
+        # Its traceback holds this frame, which holds it: the call, and the connection of a channel that has been
+        # closed, would stay until garbage is collected.
+        return error.with_traceback(None)
