@@ -1,6 +1,9 @@
 """How it was before an answer to "faster than what?": ratios to the same yardstick, measured by the same rows.
 
-`results/before/bench.json` is what these benchmarks told of the operator of the commit that it names.
+`results/before/bench.json` is what these benchmarks told of the operator of the commit that it names. To measure that
+one again, in a tree of its own beside this one:
+
+    PYTHONPATH=OLD/operator python -m benchmarks --rows image --out FOLDER
 """
 
 from __future__ import annotations
