@@ -44,7 +44,7 @@ class Wire(Protocol):
         ready: Ready,
         answered: Answered,
     ) -> None:
-        """Send requests to one peer, `TASKS_AT_ONCE` of them under way at most.
+        """Send requests to one peer, as many under way as the transport has at most.
 
         Args:
             endpoint: where to.
@@ -61,7 +61,9 @@ class Wire(Protocol):
 
 
 class GrpcWire:
-    """`Wire` over grpcio's channels. A connection that breaks on the way is replaced for what is left.
+    """`Wire` over grpcio's channels, `TASKS_AT_ONCE` under way.
+
+    A connection that breaks on the way is replaced for what is left.
 
     Args:
         pool: the channels.
