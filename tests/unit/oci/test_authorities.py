@@ -70,6 +70,7 @@ async def test_registry_is_trusted_by_it(servers: AsyncExitStack, how: str) -> N
 @pytest.mark.parametrize(
     "content",
     [b"", b"x", b"\xff\xfe", KEY, BROKEN, NO_BASE64, PEM[:200], DER[:100], b"\x30", PEM.decode().encode("utf-16")],
+    ids=["empty", "x", "no text", "a key", "broken", "no base64", "half PEM", "half DER", "one octet", "utf-16"],
 )
 def test_secret_without_a_certificate_is_said_to_be_so(content: bytes) -> None:
     with pytest.raises(
