@@ -52,7 +52,7 @@ def test_objects_applied_after_a_restart_of_the_api_server_are_run(
 ) -> None:
     control_plane.restart_apiserver(kill=True)
 
-    kubectl.apply(manifest("TaskSearch", "after-restart", {"taskID": "a9" * 32}))
+    kubectl.apply(manifest("TaskSearch", "after-restart", {"taskID": "5a9e" * 16}))
 
     assert succeeded(objects.until("TaskSearch", "after-restart", is_finished, seconds=40)) == ("True", "NotFound")
 

@@ -89,7 +89,9 @@ async def test_so_many_hang_and_the_others_answer(peers: Fleet) -> None:
 
     answers = await asyncio.gather(*(answer(target, seconds=1.0) for target in peers.targets[:4]))
 
-    assert answers == ["DEADLINE_EXCEEDED", "NOT_FOUND", "NOT_FOUND", "DEADLINE_EXCEEDED"]
+    # grpc-go resets a stream at its caller's deadline, and may be a little ahead of the caller.
+    unanswered = {"DEADLINE_EXCEEDED", "CANCELLED"}
+    assert [each in unanswered or each for each in answers] == [True, "NOT_FOUND", "NOT_FOUND", True]
 
 
 @pytest.mark.parametrize("how", ["garbage", "flood", "trickle"])

@@ -35,8 +35,8 @@ def test_missing_crds_end_it_with_what_to_do(bare: ControlPlane) -> None:
 
     assert code == 1
     assert "\n".join(lines) == (
-        "error: the CRDs of tasks.d7y.io/v1alpha1 are missing (tasksearches.tasks.d7y.io, taskdeletions.tasks.d7y.io);"
-        " install them: dragonfly-task-operator crds | kubectl apply -f -"
+        "error: the CRDs of tasks.d7y.io/v1alpha1 are missing (tasksearches.tasks.d7y.io, taskdeletions.tasks.d7y.io,"
+        " taskreports.tasks.d7y.io); install them: dragonfly-task-operator crds | kubectl apply -f -"
     )
 
 

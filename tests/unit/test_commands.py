@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import Any, NoReturn
+from unittest.mock import Mock
 
 import click
 import pytest
@@ -73,6 +75,7 @@ RUN: list[tuple[list[str], dict[str, Any]]] = [
     (["--namespace", "a", "--namespace", "b"], {"namespace": ("a", "b")}),
     (["--parallelism", "9"], {"parallelism": 9}),
     (["--peer-requests-per-second", "55"], {"peer_requests_per_second": 55}),
+    (["--peer-transport", "lean"], {"peer_transport": "lean"}),
     (["--rpc-timeout", "3s"], {"rpc_timeout": 3.0}),
     (["--leader-elect", "--leader-elect-namespace", "n"], {"leader_elect": True, "leader_elect_namespace": "n"}),
     (["--no-leader-elect"], {"leader_elect": False}),
@@ -91,11 +94,12 @@ def test_flag_of_run_reaches_the_operator(
 ) -> None:
     started: list[Settings] = []
 
-    def run(settings: Settings) -> NoReturn:
+    async def run(settings: Settings) -> NoReturn:
         started.append(settings)
         raise StartError("as far as this test goes")
 
     monkeypatch.setattr(app, "run", run)
+    monkeypatch.setattr(threading, "Timer", Mock())  # else it ends this process, some seconds later
     monkeypatch.setattr(logs, "set_up", lambda log_format: None)
     monkeypatch.chdir(tmp_path)
     Path("config.yaml").write_text("parallelism: 7\n")

@@ -9,27 +9,31 @@ import sys
 from pathlib import Path
 
 COMMAND = [sys.executable, "-m", "dragonfly_task_operator", "task-id", "--url", "https://example.com/model.bin"]
+LIBRARIES = [sys.executable, "-c", "import click, pydantic; type('M', (pydantic.BaseModel,), {})"]
+"""What the command can't do without."""
+
 TRIES = 5
 """Other work on the machine can only make a run slower: the fastest counts."""
 
 
-def answer(pycache: Path) -> float:
-    """Run the command, byte code cached as an installation has it.
-
-    Returns the CPU time that it took, in seconds: what it takes by the clock on a machine with nothing else to do.
-    """
+def cost(command: list[str], pycache: Path) -> float:
+    """Run a command, byte code cached as an installation has it. Returns the CPU time that it took, in seconds."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "COVERAGE_"))}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(
-        COMMAND, env=environment | {"PYTHONPYCACHEPREFIX": str(pycache)}, check=True, stdout=subprocess.DEVNULL
+        command, env=environment | {"PYTHONPYCACHEPREFIX": str(pycache)}, check=True, stdout=subprocess.DEVNULL
     )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def test_task_id_answers_in_less_than_300_ms(tmp_path: Path) -> None:
-    answer(tmp_path)  # compiles
-    assert min(answer(tmp_path) for _ in range(TRIES)) < 0.3
+def test_task_id_costs_little_more_than_the_libraries_that_it_needs(tmp_path: Path) -> None:
+    """0.3 s of CPU on the machine where it was written, of which they take 0.2."""
+    for command in (COMMAND, LIBRARIES):
+        cost(command, tmp_path)  # compiles
+    tries = [(cost(COMMAND, tmp_path), cost(LIBRARIES, tmp_path)) for _ in range(TRIES)]
+    ours, theirs = (min(column) for column in zip(*tries, strict=True))
+    assert ours < 1.8 * theirs
 
 
 def test_task_id_by_flags_imports_nothing_slow_that_it_does_not_need() -> None:
