@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from hack.controlplane.server import ControlPlane
 from hack.installation import running_operator
 from hack.kubectl import Kubectl
+from tests.integration.replicas import Start, replicas
 from tests.simulator.control import Control, Simulation, simulation
 
 Finished = Callable[[str, str], dict[str, Any]]
@@ -49,3 +51,12 @@ def finished(kubectl: Kubectl) -> Finished:
         return status
 
     return wait
+
+
+@pytest.fixture
+def start(control_plane: ControlPlane, kubectl: Kubectl, simulator: Simulation, tmp_path: Path) -> Iterator[Start]:
+    """Starts operators, any number of them, in processes of their own; they end with the test."""
+    del kubectl  # has installed the operator
+    arguments = [f"--scheduler={address}" for address in simulator.scheduler_addresses]
+    with replicas(control_plane, arguments, tmp_path) as begin:
+        yield begin

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hack.controlplane.server import ControlPlane
 from hack.kubectl import Kubectl
-from tests.integration.replicas import Start, replicas
+from tests.integration.replicas import Start
 from tests.objects import Objects, is_finished, manifest, wait_for
 from tests.simulator.control import Control, Simulation, simulation
 
@@ -25,14 +24,6 @@ SECONDS = 90.0
 def simulator() -> Iterator[Simulation]:
     with simulation(schedulers=1, peers=PEERS) as running:
         yield running
-
-
-@pytest.fixture
-def start(control_plane: ControlPlane, kubectl: Kubectl, simulator: Simulation, tmp_path: Path) -> Iterator[Start]:
-    del kubectl  # has installed the operator
-    arguments = [f"--scheduler={address}" for address in simulator.scheduler_addresses]
-    with replicas(control_plane, arguments, tmp_path) as begin:
-        yield begin
 
 
 def reports(kubectl: Kubectl, *selectors: str) -> dict[str, dict[str, Any]]:

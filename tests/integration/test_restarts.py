@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ import pytest
 from hack.controlplane.server import ControlPlane
 from hack.kubectl import Kubectl
 from tests.integration.conftest import Finished
-from tests.integration.replicas import Start, deleted, deletion, replicas
+from tests.integration.replicas import Start, deleted, deletion
 from tests.objects import wait_for
 from tests.simulator.control import Control, Simulation, simulation
 
@@ -26,14 +25,6 @@ TASKS = {"stopped": "d1" * 32, "killed": "d2" * 32}
 def simulator() -> Iterator[Simulation]:
     with simulation(schedulers=1, peers=PEERS) as running:
         yield running
-
-
-@pytest.fixture
-def start(control_plane: ControlPlane, kubectl: Kubectl, simulator: Simulation, tmp_path: Path) -> Iterator[Start]:
-    del kubectl  # has installed the operator
-    arguments = [f"--scheduler={address}" for address in simulator.scheduler_addresses]
-    with replicas(control_plane, arguments, tmp_path) as begin:
-        yield begin
 
 
 @pytest.fixture(params=["stopped", "killed"])

@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import Field
 
 from dragonfly_task_operator.api.base import Model
-from dragonfly_task_operator.api.status import Int64
+from dragonfly_task_operator.api.status import Peer
 
 MAX_ROWS = 1000
 MAX_PAGE_BYTES = 900 << 10
@@ -44,17 +44,9 @@ class FailedTasks(Model):
     last_attempt_time: datetime
 
 
-class Row(Model):
+class Row(Peer):
     """A peer that has something to tell."""
 
-    host_id: str
-    hostname: str
-    ip: str
-    host_type: str
-    """normal, super (a seed peer), strong or weak."""
-    scheduler_cluster_id: Int64
-    client_version: str | None = None
-    """As the peer announced it; absent where it announced none."""
     holds: list[int] | None = None
     """The tasks that it has, as indexes into tasks."""
     deleted: list[int] | None = None

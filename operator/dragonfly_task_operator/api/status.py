@@ -47,8 +47,8 @@ class PeerCounts(Model):
     """Peers that left the cluster before they answered. Not in `total`, nor in any other; absent when none."""
 
 
-class CachedBy(Model):
-    """A peer that caches a task."""
+class Peer(Model):
+    """Who a peer is, as the schedulers list it."""
 
     host_id: str
     hostname: str
@@ -58,6 +58,11 @@ class CachedBy(Model):
     scheduler_cluster_id: Int64
     client_version: str | None = None
     """As the peer announced it; absent where it announced none."""
+
+
+class CachedBy(Peer):
+    """A peer that caches a task."""
+
     finished: bool
     """False: a download is going on, died half way, or failed at its start."""
     content_length: Int64 | None = None
