@@ -48,6 +48,8 @@ def kubectl(control_plane: ControlPlane) -> Kubectl:
     return kubectl
 
 
-@pytest.fixture(scope="session")
-def objects(control_plane: ControlPlane) -> Objects:
+@pytest.fixture(scope="module")
+def objects(control_plane: ControlPlane, kubectl: Kubectl) -> Objects:
+    """None to begin with: the result of another module's object of the same name would be taken for this one's."""
+    kubectl.must("delete", "tasksearches,taskdeletions", "--all", "--all-namespaces")
     return Objects(control_plane)
