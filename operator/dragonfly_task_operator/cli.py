@@ -39,7 +39,7 @@ def main() -> None:
 @click.option("--namespace", multiple=True, help="Look after this namespace only. Repeatable. Default: all.")
 @click.option("--parallelism", type=int, help="Most peers asked at once for one object. Default: 256.")
 @click.option("--peer-requests-per-second", type=int, help="Most requests to one peer in any second. Default: 100.")
-@click.option("--peer-transport", metavar="lean|grpc", help="What plaintext peers are asked with. Default: grpc.")
+@click.option("--peer-transport", metavar="lean|grpc", help="What plaintext peers are asked with. Default: lean.")
 @click.option("--rpc-timeout", metavar="DURATION", help="For one request to a peer or scheduler. Default: 5s.")
 @click.option("--leader-elect/--no-leader-elect", default=None, help="Act only while holding a Lease. Default: no.")
 @click.option("--leader-elect-namespace", help="Where the Lease is. Default: the pod's namespace.")

@@ -207,7 +207,7 @@ class Settings(BaseSettings):
     """Most peers asked at once for one object."""
     peer_requests_per_second: Annotated[int, Field(ge=1, le=10_000)] = 100
     """Most requests to one peer in any second, over all objects."""
-    peer_transport: Literal["lean", "grpc"] = "grpc"
+    peer_transport: Literal["lean", "grpc"] = "lean"
     """What plaintext peers are asked with: the operator's own client, or grpcio, which peers with TLS always are."""
     rpc_timeout: Annotated[Seconds, Field(gt=0, le=300)] = 5.0
     """Seconds for one request to a peer or a scheduler."""
