@@ -14,10 +14,6 @@ EVERY = 20
 RPC_TIMEOUT = 5.0
 TASK = "a5" * 32
 MOST_TRIES = 3
-AGAIN = (
-    "a search asks a peer that let rpcTimeout pass twice more: where it was the operator that was late, the first time"
-    " proved nothing against the peer"
-)
 
 
 def measure(control_plane: ControlPlane, tries: int) -> list[Measurement]:
@@ -39,7 +35,6 @@ def measure(control_plane: ControlPlane, tries: int) -> list[Measurement]:
                 value=statistics.median(ill) - statistics.median(well),
                 unit=" s",
                 at_most=RPC_TIMEOUT,
-                obstacle=AGAIN,
                 detail={"without": well, "seconds": ill},
             ),
             on.operator_memory(f"{what}: operator's peak memory", at_most=256),

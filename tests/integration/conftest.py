@@ -38,7 +38,7 @@ def operator(control_plane: ControlPlane, kubectl: Kubectl, simulator: Simulatio
     """The operator, in a process of its own, with the rights that `deploy/` gives it and no more."""
     del kubectl  # has installed it
     schedulers = [f"--scheduler={address}" for address in simulator.scheduler_addresses]
-    with running_operator(control_plane, [*schedulers, "--rpc-timeout=1s"]):
+    with running_operator(control_plane, [*schedulers, "--rpc-timeout=2s"]):
         yield
 
 

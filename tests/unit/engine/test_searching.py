@@ -6,6 +6,7 @@ import pytest
 
 from dragonfly_task_operator.api.conditions import Reason
 from dragonfly_task_operator.api.status import Status
+from dragonfly_task_operator.engine import lateness
 from dragonfly_task_operator.engine.identity import TaskID
 from dragonfly_task_operator.engine.model import Cached, FailedStart, Host, Presence, TaskMetadata
 from dragonfly_task_operator.errors import PeerReason
@@ -86,6 +87,29 @@ async def test_failure_that_cannot_pass_is_not_tried_again() -> None:
     await end_of(world.search())
 
     assert world.peer("n1").times_asked("stat") == [0]
+
+
+async def test_peer_that_had_its_time_is_not_waited_for_again() -> None:
+    world = World()
+    world.peer("n1").caches()
+    world.peer("n2").fails("stat", PeerReason.TIMEOUT)
+
+    status, verdict = await end_of(world.search())
+
+    assert (verdict.reason, cached_by(status), now()) == (Reason.PARTIAL_RESULTS, [("n1", True)], 0)
+    assert world.peer("n2").times_asked("stat") == [0]
+
+
+async def test_peer_whose_time_passed_while_this_process_was_late_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lateness, "LATE_SECONDS", -1.0)  # any time is late
+    world = World()
+    world.peer("n1").caches().fails("stat", PeerReason.TIMEOUT, times=1)
+
+    _, verdict = await end_of(world.search())
+
+    assert (verdict.reason, world.peer("n1").times_asked("stat")) == (Reason.FOUND, [0, 0.5])
 
 
 async def test_only_what_failed_is_asked_again() -> None:
