@@ -15,6 +15,10 @@ With more, most would wait in line for one of the operator's requests in flight,
 """
 
 
+STARTED_AT_ONCE = 16
+"""Visits that begin in one turn of the event loop. What begins hundreds computes for long, and probes wait meanwhile."""
+
+
 async def fan_out(items: Sequence[T], visit: Callable[[T], Awaitable[None]], *, at_once: int) -> None:
     """Visit every item, at most `at_once` at a time, in order of the sequence.
 
@@ -31,8 +35,10 @@ async def fan_out(items: Sequence[T], visit: Callable[[T], Awaitable[None]], *, 
         return
     try:
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(at_once, len(items))):
+            for number in range(1, min(at_once, len(items)) + 1):
                 group.create_task(work())
+                if number % STARTED_AT_ONCE == 0:
+                    await asyncio.sleep(0)
     except BaseExceptionGroup as failures:
         # One defect is one defect, however many workers met it.
         raise failures.exceptions[0] from None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 import pytest
 
-from dragonfly_task_operator.engine.fanout import fan_out
+from dragonfly_task_operator.engine.fanout import STARTED_AT_ONCE, fan_out
 from tests.unit.world import now
 
 pytestmark = pytest.mark.looptime
@@ -52,6 +53,26 @@ async def test_as_many_go_at_once_as_may(items: int, at_once: int, seconds: int)
     await fan_out(range(items), visit, at_once=at_once)
 
     assert (most, now()) == (min(items, at_once), seconds)
+
+
+async def test_others_have_their_turn_while_many_visits_begin() -> None:
+    begun: list[int] = []
+
+    async def visit(item: int) -> None:
+        begun.append(item)
+        await asyncio.sleep(1)
+
+    async def watch() -> list[int]:
+        seen = []
+        while len(begun) < 256:
+            seen.append(len(begun))
+            await asyncio.sleep(0)
+        return [after - before for before, after in itertools.pairwise(seen)]
+
+    watching = asyncio.create_task(watch())
+    await fan_out(range(256), visit, at_once=256)
+
+    assert max(await watching) == STARTED_AT_ONCE
 
 
 async def test_an_error_cancels_the_others_and_is_raised_as_itself() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Sequence
 from functools import lru_cache
@@ -19,6 +20,9 @@ from dragonfly_task_operator.errors import OwnKind, OwnTrouble
 
 MOST_FRUITLESS = 2
 """Connections in a row that a peer took, and answered nothing on before it said that it is going away."""
+
+SENT_AT_ONCE = 20
+"""Requests to a peer in one turn of the event loop, in which hundreds of peers may want to send."""
 
 
 class LeanWire:
@@ -102,6 +106,7 @@ class _Asking:
 
     async def _send_on(self, link: Link, batch: Batch) -> None:
         """Send what is left, as long as there is any sense in it."""
+        sent = 0
         while self._left and self._is_wanted and not link.broken and batch.defect is None:
             if not link.has_room:
                 if not await link.room(batch):
@@ -112,6 +117,9 @@ class _Asking:
             else:
                 self._is_ready = False
                 link.send(batch, self._left.popleft())
+                sent += 1
+                if sent % SENT_AT_ONCE == 0:
+                    await asyncio.sleep(0)
 
     def _tell(self, request: Request, outcome: bytes | RpcError) -> None:
         if isinstance(outcome, RpcError) and not outcome.is_answer:
