@@ -16,7 +16,7 @@ With more, most would wait in line for one of the operator's requests in flight,
 
 
 STARTED_AT_ONCE = 16
-"""Visits that begin in one turn of the event loop. What begins hundreds computes for long, and probes wait meanwhile."""
+"""Visits that begin in one turn of the event loop. Hundreds compute for long, and probes wait meanwhile."""
 
 
 async def fan_out(items: Sequence[T], visit: Callable[[T], Awaitable[None]], *, at_once: int) -> None:

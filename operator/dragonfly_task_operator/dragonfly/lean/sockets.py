@@ -12,7 +12,7 @@ import socket
 from typing import Protocol
 
 READ_BYTES = 2048
-"""At once: some twenty answers. What is left comes with the next turn of the loop, after hundreds of others' and timers."""
+"""At once: some twenty answers. What is left comes with the next turn of the loop, after others' and timers."""
 
 _OTHERS = frozenset({errno.EPIPE, errno.ECONNRESET})
 """The other side closed it: reading tells, after all that it sent before."""

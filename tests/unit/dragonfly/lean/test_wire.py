@@ -7,6 +7,7 @@ import errno
 import os
 import socket
 import time
+from collections import Counter
 from dataclasses import dataclass
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from dragonfly_task_operator.dragonfly.channels import ChannelPool, Endpoint
 from dragonfly_task_operator.dragonfly.lean.wire import LeanWire
 from dragonfly_task_operator.dragonfly.peers import STAT
+from dragonfly_task_operator.dragonfly.rpc_error import RpcError
 from dragonfly_task_operator.dragonfly.wire import Answered, GrpcWire, Ready, Request
 from dragonfly_task_operator.errors import OwnKind, OwnTrouble
 from tests.lean.asking import AT_ONCE, SOON, Asked, asking, at_once, until
@@ -53,6 +55,42 @@ async def test_callers_share_a_connection_and_each_is_told_its_own() -> None:
     assert len(server.talks) == 1
     assert first.words == ["OK", "NOT_FOUND", "NOT_FOUND", "NOT_FOUND"]
     assert [asked.words for asked in others] == [["NOT_FOUND"] * 4] * 4
+
+
+async def test_others_have_their_turn_while_much_is_asked_and_answered_at_once() -> None:
+    number = 101
+    sent, told = Counter[int](), Counter[int]()
+    turn = 0
+
+    async def script(talk: Talk) -> None:
+        talk.send(settings((CONCURRENT, 100)))
+        talk.send(not_found(await talk.request()))
+        talk.send(b"".join([not_found(await talk.request()) for _ in range(number - 1)]))
+        await talk.ends()
+
+    async def watch() -> None:
+        nonlocal turn
+        while True:
+            turn += 1
+            await asyncio.sleep(0)
+
+    async def ready() -> None:
+        sent[turn] += 1
+
+    def answered(task: str, answer: bytes | RpcError) -> bool:
+        told[turn] += 1
+        return True
+
+    async with scripted(script) as server, asking() as peer:
+        watching = asyncio.create_task(watch())
+        requests = [(str(each), b"") for each in range(number)]
+        endpoint = Endpoint(server.ip, server.port, None, "x")
+        await peer.wire.ask(endpoint, STAT, requests, timeout=SOON, ready=ready, answered=answered)
+        watching.cancel()
+
+    assert (sent.total(), told.total()) == (number, number)
+    assert max(sent.values()) <= 25
+    assert max(told.values()) <= 50
 
 
 async def test_connection_that_the_other_side_closes_while_nobody_uses_it_is_replaced() -> None:
