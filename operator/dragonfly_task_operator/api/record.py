@@ -7,11 +7,12 @@ finished run is never to be repeated (docs/adr/0009-versions-that-differ.md).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from dragonfly_task_operator.api import loose
 from dragonfly_task_operator.api.conditions import GOING, Reason
 
 SUPERSEDED = "Superseded"
@@ -30,7 +31,7 @@ class Record:
     @classmethod
     def of(cls, body: Mapping[str, Any]) -> Record:
         """Take the status of an object."""
-        return cls(_mapping(body.get("status")))
+        return cls(loose.mapping(body.get("status")))
 
     @property
     def run_key(self) -> str | None:
@@ -38,22 +39,22 @@ class Record:
         key = self.raw.get("runKey")
         if key is None and self.reason == Reason.INVALID_SPEC and self._last.get("reason") != SUPERSEDED:
             key = self._last.get("runKey")  # dropped by versions that did not have OperatorTooOld
-        return _word(key)
+        return loose.word(key)
 
     @property
     def run_id(self) -> str | None:
         """The `runID` of that run."""
-        return _word(self.raw.get("runID"))
+        return loose.word(self.raw.get("runID"))
 
     @property
     def reason(self) -> str:
         """The reason of `Succeeded`; Pending where there is none."""
-        return _word(self._condition("Succeeded").get("reason")) or Reason.PENDING
+        return loose.word(self._condition("Succeeded").get("reason")) or Reason.PENDING
 
     @property
     def ended_with(self) -> str | None:
         """The reason that the run with this key ended with, by the history."""
-        return _word(self._last.get("reason")) if _word(self._last.get("runKey")) == self.run_key else None
+        return loose.word(self._last.get("reason")) if loose.word(self._last.get("runKey")) == self.run_key else None
 
     @property
     def speaks_of_its_run(self) -> bool:
@@ -74,7 +75,7 @@ class Record:
             return finished.get("status") not in ("False", "Unknown", False)
         if self._has("completionTime") or succeeded.get("status") in ("True", "False"):
             return True
-        return not succeeded and (_word(self.raw.get("reason")) or Reason.PENDING) not in GOING
+        return not succeeded and (loose.word(self.raw.get("reason")) or Reason.PENDING) not in GOING
 
     @property
     def has_begun(self) -> bool:
@@ -84,48 +85,51 @@ class Record:
     @property
     def observed_generation(self) -> int | None:
         """The generation of the spec that the status is about; -1: none yet."""
-        return _number(self.raw.get("observedGeneration"))
+        return loose.number(self.raw.get("observedGeneration"))
 
     @property
     def started(self) -> datetime | None:
         """When the run with this key began."""
-        return _time(self.raw.get("startTime"))
+        return loose.time(self.raw.get("startTime"))
 
     @property
     def completed(self) -> datetime | None:
         """When it ended."""
-        return _time(self.raw.get("completionTime"))
+        return loose.time(self.raw.get("completionTime"))
 
     @property
     def peers_cleared(self) -> int:
         """Peers that the run with this key had cleared."""
-        return _count(_mapping(self.raw.get("peers")).get("deleted"))
+        return loose.count(loose.mapping(self.raw.get("peers")).get("deleted"))
 
     @property
     def peers_cleared_by_task(self) -> dict[str, int]:
         """The same by task id, where there are any."""
-        tasks = [_mapping(task) for task in _items(self.raw.get("tasks"))]
-        counts = {_word(task.get("taskID")): _count(_mapping(task.get("peers")).get("deleted")) for task in tasks}
+        tasks = [loose.mapping(task) for task in loose.items(self.raw.get("tasks"))]
+        counts = {
+            loose.word(task.get("taskID")): loose.count(loose.mapping(task.get("peers")).get("deleted"))
+            for task in tasks
+        }
         return {task: count for task, count in counts.items() if task and count}
 
     @property
     def reports(self) -> tuple[str, ...]:
         """The names of the TaskReports that the last run which has ended left."""
-        return tuple(word for word in map(_word, _items(self.raw.get("reports"))) if word)
+        return tuple(word for word in map(loose.word, loose.items(self.raw.get("reports"))) if word)
 
     @property
     def conditions(self) -> tuple[Mapping[str, Any], ...]:
         """The conditions, those of types that this operator does not know among them."""
-        return tuple(each for each in _items(self.raw.get("conditions")) if isinstance(each, Mapping))
+        return tuple(each for each in loose.items(self.raw.get("conditions")) if isinstance(each, Mapping))
 
     @property
     def history(self) -> tuple[Any, ...]:
         """The runs that ended, the newest first, each as it is kept."""
-        return tuple(_items(self.raw.get("history")))
+        return tuple(loose.items(self.raw.get("history")))
 
     @property
     def _last(self) -> Mapping[str, Any]:
-        return _mapping(next(iter(self.history), None))
+        return loose.mapping(next(iter(self.history), None))
 
     def _condition(self, type_: str) -> Mapping[str, Any]:
         return next((each for each in self.conditions if each.get("type") == type_), {})
@@ -136,36 +140,3 @@ class Record:
 
 NOTHING_KNOWN = Record({})
 """Of an object that no operator has seen."""
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _items(value: object) -> Sequence[Any]:
-    return value if isinstance(value, list | tuple) else ()
-
-
-def _word(value: object) -> str | None:
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        return None
-    return str(value)
-
-
-def _number(value: object) -> int | None:
-    word = _word(value)
-    if word is None or not word.removeprefix("-").isdecimal() or len(word) > 19:  # noqa: PLR2004 - digits of an int64
-        return None
-    return int(word)
-
-
-def _count(value: object) -> int:
-    return max(_number(value) or 0, 0)
-
-
-def _time(value: object) -> datetime | None:
-    try:
-        time = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-    return time if time is not None and time.tzinfo is not None else None

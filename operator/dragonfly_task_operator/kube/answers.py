@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
-from kubernetes.aio.client import ApiException
+
+if TYPE_CHECKING:  # it takes long to import, and what a person starts is to answer at once
+    from kubernetes.aio.client import ApiException
 
 _SHOWN = 80
 _SUCCESS = range(200, 300)

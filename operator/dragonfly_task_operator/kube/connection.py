@@ -91,12 +91,15 @@ def source_of(kubeconfig: Path | None, *, proxy_for: ProxyFor = lambda _: None) 
     """
     if kubeconfig is not None:
         return Kubeconfig([kubeconfig], proxy_for=proxy_for)
-    if os.environ.get("KUBECONFIG"):
-        paths = [_expanded(path) for path in os.environ["KUBECONFIG"].split(os.pathsep) if path]
-        return Kubeconfig(paths, proxy_for=proxy_for)
-    if ServiceAccount.is_there():
+    if not os.environ.get("KUBECONFIG") and ServiceAccount.is_there():
         return ServiceAccount()
-    return Kubeconfig([_expanded("~/.kube/config")], proxy_for=proxy_for)
+    return Kubeconfig(usual_kubeconfigs(), proxy_for=proxy_for)
+
+
+def usual_kubeconfigs() -> list[Path]:
+    """Name the kubeconfigs that are meant where none is named: those in KUBECONFIG, else ~/.kube/config."""
+    named = os.environ.get("KUBECONFIG") or "~/.kube/config"
+    return [_expanded(path) for path in named.split(os.pathsep) if path]
 
 
 def _expanded(path: str) -> Path:
@@ -111,6 +114,7 @@ class Line:
         limit: most connections at once; 0: any number.
         trace: is told of every request.
         response_class: of what is answered.
+        is_patient: whether a request waits for credentials that fit; else it asks with those that are read anew, once.
     """
 
     def __init__(
@@ -120,8 +124,10 @@ class Line:
         limit: int = 100,
         trace: aiohttp.TraceConfig | None = None,
         response_class: type[Answer] = Answer,
+        is_patient: bool = True,
     ) -> None:
         self._keyring, self._limit, self._trace, self._response_class = keyring, limit, trace, response_class
+        self._is_patient = is_patient
         self._session: tuple[ssl.SSLContext, aiohttp.ClientSession] | None = None
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -194,6 +200,9 @@ class Line:
                 response = await self._attempt(key, method, path, dict(given))
             attempts += 1
             if response is None:
+                trouble = self._keyring.trouble()
+                if trouble is not None and attempts > 1 and not self._is_patient:
+                    raise Refused(trouble)
                 wait = AGAIN_SECONDS if attempts > 1 else 0.0
             else:
                 asked_for = _retry_after(response)
@@ -231,7 +240,7 @@ class Line:
             return None
         if response.status == HTTPStatus.UNAUTHORIZED:
             response.close()
-            self._keyring.refused(key, "the API server answered 401: it does not accept the operator's credentials")
+            self._keyring.refused(key, "the API server answered 401: it does not accept the credentials")
             return None
         self._keyring.fits()
         answer = cast("Answer", response)

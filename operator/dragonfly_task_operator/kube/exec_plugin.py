@@ -20,6 +20,8 @@ from dragonfly_task_operator.errors import SettingsError
 
 PLUGIN_SECONDS = 30.0
 """For one run of a plugin."""
+PERSON_SECONDS = 300.0
+"""The same of one that asks a person."""
 
 _MAX_WORDS = 300
 
@@ -72,24 +74,27 @@ class Given:
     good_for: float | None
 
 
-async def run(config: ExecConfig, folder: Path, cluster: Mapping[str, Any]) -> Given:
+async def run(config: ExecConfig, folder: Path, cluster: Mapping[str, Any], *, is_interactive: bool = False) -> Given:
     """Run a plugin.
 
     Args:
         config: which.
         folder: of the kubeconfig.
         cluster: told to plugins that ask for it, in the API's own form.
+        is_interactive: whether it may ask a person at this process's terminal, if it wants to.
 
     Raises:
         SettingsError: what went wrong, with the plugin's last words.
     """
-    if config.interactive_mode == "Always":
+    if config.interactive_mode == "Always" and not is_interactive:
         raise SettingsError(
             f"the exec plugin {config.command} wants to talk to a person (interactiveMode: Always), which is not"
-            " supported: nobody sits before an operator"
+            " supported: nobody sits before an operator, or where there is no terminal"
         )
+    is_interactive = is_interactive and config.interactive_mode != "Never"
     program = config.program(folder)
-    output = await _output(config, program, _environment(config, cluster))
+    environment = _environment(config, cluster, is_interactive=is_interactive)
+    output = await _output(config, program, environment, is_interactive=is_interactive)
     try:
         answer = _ExecCredential.model_validate(json.loads(output))
     except (ValueError, RecursionError) as error:  # of which pydantic's is the first
@@ -115,8 +120,8 @@ def _seconds_until(expires: datetime | None) -> float | None:
     return max((aware - datetime.now(UTC)).total_seconds(), 1.0)
 
 
-def _environment(config: ExecConfig, cluster: Mapping[str, Any]) -> dict[str, str]:
-    spec: dict[str, Any] = {"interactive": False}
+def _environment(config: ExecConfig, cluster: Mapping[str, Any], *, is_interactive: bool) -> dict[str, str]:
+    spec: dict[str, Any] = {"interactive": is_interactive}
     if config.provide_cluster_info:
         spec["cluster"] = dict(cluster)
     info = {"kind": "ExecCredential", "apiVersion": config.api_version, "spec": spec}
@@ -124,33 +129,35 @@ def _environment(config: ExecConfig, cluster: Mapping[str, Any]) -> dict[str, st
     return os.environ | own | {"KUBERNETES_EXEC_INFO": json.dumps(info)}
 
 
-async def _output(config: ExecConfig, program: str, environment: Mapping[str, str]) -> bytes:
+async def _output(config: ExecConfig, program: str, environment: Mapping[str, str], *, is_interactive: bool) -> bytes:
+    """Run it. One that may ask a person has this process's terminal, and a person's time."""
     pipe = asyncio.subprocess.PIPE
     try:
         process = await asyncio.create_subprocess_exec(
             program,
             *config.args or (),
             env=dict(environment),
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=None if is_interactive else asyncio.subprocess.DEVNULL,
             stdout=pipe,
-            stderr=pipe,
+            stderr=None if is_interactive else pipe,
         )
     except OSError as error:
         hint = f"; {_words(config.install_hint)}" if config.install_hint else ""
         raise SettingsError(f"the exec plugin {program} can't be run: {error.strerror}{hint}") from None
     except ValueError as error:  # of a name or value that no environment, or command line, can hold
         raise SettingsError(f"the exec plugin {program} can't be run: {error}") from None
+    patience = PERSON_SECONDS if is_interactive else PLUGIN_SECONDS
     try:
-        async with asyncio.timeout(PLUGIN_SECONDS):
+        async with asyncio.timeout(patience):
             output, errors = await process.communicate()
     except TimeoutError:
-        raise SettingsError(f"the exec plugin {program} has not ended within {PLUGIN_SECONDS:.0f} s") from None
+        raise SettingsError(f"the exec plugin {program} has not ended within {patience:.0f} s") from None
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
     if process.returncode:
-        said = _words(errors.decode(errors="replace")) or "it said nothing"
+        said = "see above" if is_interactive else _words(errors.decode(errors="replace")) or "it said nothing"
         raise SettingsError(f"the exec plugin {program} failed with exit code {process.returncode}: {said}")
     return output
 

@@ -9,100 +9,29 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlsplit
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-
 from dragonfly_task_operator.errors import SettingsError
 from dragonfly_task_operator.kube import exec_plugin
 from dragonfly_task_operator.kube.credentials import Credentials, Trust
-from dragonfly_task_operator.kube.exec_plugin import ExecConfig
+from dragonfly_task_operator.kube.kubeconfig_file import Cluster, Context, File, User, is_there, parse
 
 ProxyFor = Callable[[str], str | None]
 
 FRESH_SECONDS = 60.0
 """After which a token file is read again, as client-go does."""
 
-
-class _Part(BaseModel):
-    """A part of a kubeconfig: what kubectl does not heed is left alone here, too."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
+_Entry = TypeVar("_Entry", Cluster, User, Context)
 
 
-class _Extension(_Part):
-    name: str
-    extension: Any = None
-
-
-class _Cluster(_Part):
-    server: str | None = None
-    ca_file: str | None = Field(default=None, alias="certificate-authority")
-    ca_data: str | None = Field(default=None, alias="certificate-authority-data")
-    is_insecure: bool | None = Field(default=None, alias="insecure-skip-tls-verify")
-    tls_server_name: str | None = Field(default=None, alias="tls-server-name")
-    proxy_url: str | None = Field(default=None, alias="proxy-url")
-    extensions: tuple[_Extension, ...] | None = None
-
-
-class _User(_Part):
-    token: str | None = Field(default=None, repr=False)
-    token_file: str | None = Field(default=None, alias="tokenFile")
-    username: str | None = None
-    password: str | None = Field(default=None, repr=False)
-    cert_file: str | None = Field(default=None, alias="client-certificate")
-    cert_data: str | None = Field(default=None, alias="client-certificate-data")
-    key_file: str | None = Field(default=None, alias="client-key")
-    key_data: str | None = Field(default=None, alias="client-key-data", repr=False)
-    as_user: str | None = Field(default=None, alias="as")
-    as_uid: str | None = Field(default=None, alias="as-uid")
-    as_groups: tuple[str, ...] | None = Field(default=None, alias="as-groups")
-    as_extra: dict[str, tuple[str, ...]] | None = Field(default=None, alias="as-user-extra")
-    exec: ExecConfig | None = None
-    auth_provider: dict[str, Any] | None = Field(default=None, alias="auth-provider", repr=False)
-
-
-class _Context(_Part):
-    cluster: str | None = None
-    user: str | None = None
-
-
-class _Named(_Part):
-    name: str
-
-    @field_validator("entry", mode="before", check_fields=False)
-    @classmethod
-    def _null_is_empty(cls, value: object) -> object:
-        return {} if value is None else value
-
-
-class _NamedCluster(_Named):
-    entry: _Cluster = Field(default=_Cluster(), alias="cluster")
-
-
-class _NamedUser(_Named):
-    entry: _User = Field(default=_User(), alias="user")
-
-
-class _NamedContext(_Named):
-    entry: _Context = Field(default=_Context(), alias="context")
-
-
-class _File(_Part):
-    current_context: str | None = Field(default=None, alias="current-context")
-    clusters: tuple[_NamedCluster, ...] | None = None
-    users: tuple[_NamedUser, ...] | None = None
-    contexts: tuple[_NamedContext, ...] | None = None
-
-
-_Entry = TypeVar("_Entry", _Cluster, _User, _Context)
+_Read = tuple[Path, File]
+"""A file, and its folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,74 +42,99 @@ class _Found(Generic[_Entry]):
     folder: Path
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overrides:
+    """What a person says besides, and is heeded instead of what a kubeconfig says: kubectl's flags of these names.
+
+    Attributes:
+        context: which; None: the current one.
+        as_user: on whose behalf; and so on.
+        is_interactive: whether an exec plugin may ask the person at this process's terminal.
+    """
+
+    context: str | None = None
+    as_user: str | None = None
+    as_uid: str | None = None
+    as_groups: tuple[str, ...] = ()
+    is_interactive: bool = False
+
+    def of(self, user: User) -> User:
+        """Give the user as this person wants to be known."""
+        said = {"as_user": self.as_user, "as_uid": self.as_uid, "as_groups": self.as_groups}
+        return user.model_copy(update={name: value for name, value in said.items() if value})
+
+
+NOTHING_SAID = Overrides()
+
+
 class Kubeconfig:
-    """`credentials.Source` by the current context of one file or several.
+    """`credentials.Source` by one context of one file or several.
 
     Args:
         paths: the first that has an entry counts. With several, some need not exist.
         proxy_for: gives the HTTP proxy on the way to a URL, where the cluster has no `proxy-url`.
+        overrides: what a person says besides.
     """
 
-    def __init__(self, paths: Sequence[Path], *, proxy_for: ProxyFor = lambda _: None) -> None:
-        self._paths, self._proxy_for = tuple(paths), proxy_for
+    def __init__(
+        self, paths: Sequence[Path], *, proxy_for: ProxyFor = lambda _: None, overrides: Overrides = NOTHING_SAID
+    ) -> None:
+        self._paths, self._proxy_for, self._overrides = tuple(paths), proxy_for, overrides
 
     def __str__(self) -> str:
         return f"the kubeconfig {os.pathsep.join(map(str, self._paths))}"
 
     async def read(self) -> Credentials:
         """Read all anew: files, and what they name; run the plugin. Raises SettingsError."""
+        with self._naming_itself():
+            files = self._files()
+            context = self._context(files)
+            return await self._credentials(files, context)
+
+    def namespace(self) -> str | None:
+        """Tell the namespace that the context names. Raises SettingsError."""
+        with self._naming_itself():
+            return self._context(self._files()).namespace or None
+
+    def contexts(self) -> list[str]:
+        """List the names of all contexts. Raises SettingsError."""
+        with self._naming_itself():
+            return sorted({each.name for _, file in self._files() for each in file.contexts or ()})
+
+    @contextmanager
+    def _naming_itself(self) -> Iterator[None]:
         try:
-            return await self._read()
+            yield
         except SettingsError as error:
             raise SettingsError(f"{self} can't be used: {error}") from None
 
-    async def _read(self) -> Credentials:
-        files = [(path.absolute().parent, _parse(path)) for path in self._paths if _is_there(path)]
+    def _files(self) -> list[_Read]:
+        files = [(path.absolute().parent, parse(path)) for path in self._paths if is_there(path)]
         if not files:
             raise SettingsError("there is no such file; give --kubeconfig FILE, or run it in a pod")
-        name = next((file.current_context for _, file in files if file.current_context), None)
+        return files
+
+    def _context(self, files: Sequence[_Read]) -> Context:
+        lists = [(folder, file.contexts) for folder, file in files]
+        name = self._overrides.context
+        if name is not None and not any(each.name == name for _, named in lists for each in named or ()):
+            raise SettingsError(f'it has no context "{name}"; kubectl config get-contexts lists those that it has')
+        name = name or next((file.current_context for _, file in files if file.current_context), None)
         if name is None:
             raise SettingsError("it names no current-context")
-        context = _find("context", name, ((folder, file.contexts) for folder, file in files)).entry
+        context: Context = _find("context", name, lists).entry
         if not context.cluster:
             raise SettingsError(f'the context "{name}" names no cluster')
-        cluster = _find("cluster", context.cluster, ((folder, file.clusters) for folder, file in files))
+        return context
+
+    async def _credentials(self, files: Sequence[_Read], context: Context) -> Credentials:
+        cluster = _find("cluster", context.cluster or "", ((folder, file.clusters) for folder, file in files))
         if context.user:
             user = _find("user", context.user, ((folder, file.users) for folder, file in files))
         else:
-            user = _Found(_User(), cluster.folder)
-        return await _credentials(cluster, user, self._proxy_for)
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError as error:  # of a folder that may not be looked into, or what is no path at all
-        raise SettingsError(f"{path} can't be looked for: {error.strerror}") from None
-
-
-def _parse(path: Path) -> _File:
-    try:
-        content = _document(path.read_text(encoding="utf-8-sig"))
-        return _File.model_validate({} if content is None else content)
-    except OSError as error:
-        raise SettingsError(f"{path} can't be read: {error.strerror}") from None
-    except ValidationError as error:
-        first = error.errors(include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise SettingsError(f"{path} is no kubeconfig: {f'{where}: ' if where else ''}{first['msg']}") from None
-    except RecursionError:
-        raise SettingsError(f"{path} is no kubeconfig: it is nested too deeply") from None
-    except (yaml.YAMLError, ValueError) as error:
-        raise SettingsError(f"{path} is no YAML: {' '.join(str(error).split())}") from None
-
-
-def _document(text: str) -> Any:
-    """Read JSON, or else YAML, which does not take the tabs of all JSON."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return yaml.safe_load(text)
+            user = _Found(User(), cluster.folder)
+        user = replace(user, entry=self._overrides.of(user.entry))
+        return await _credentials(cluster, user, self._proxy_for, is_interactive=self._overrides.is_interactive)
 
 
 def _find(what: str, name: str, lists: Iterable[tuple[Path, Sequence[Any] | None]]) -> _Found[Any]:
@@ -193,7 +147,9 @@ def _find(what: str, name: str, lists: Iterable[tuple[Path, Sequence[Any] | None
     raise SettingsError(f'it has no entry for the {what} "{name}" that its current context leads to')
 
 
-async def _credentials(cluster: _Found[_Cluster], user: _Found[_User], proxy_for: ProxyFor) -> Credentials:
+async def _credentials(
+    cluster: _Found[Cluster], user: _Found[User], proxy_for: ProxyFor, *, is_interactive: bool
+) -> Credentials:
     _refuse_contradictions(cluster.entry, user.entry)
     trust = Trust(
         ca=_pem("certificate-authority", cluster.entry.ca_file, cluster.entry.ca_data, cluster.folder),
@@ -204,7 +160,8 @@ async def _credentials(cluster: _Found[_Cluster], user: _Found[_User], proxy_for
     )
     token, good_for = _token(user)
     if user.entry.exec is not None and token is None:
-        given = await exec_plugin.run(user.entry.exec, user.folder, _told_to_plugins(cluster.entry, trust))
+        told = _told_to_plugins(cluster.entry, trust)
+        given = await exec_plugin.run(user.entry.exec, user.folder, told, is_interactive=is_interactive)
         token, good_for = given.token, given.good_for
         if given.certificate is not None:
             trust = replace(trust, certificate=given.certificate, key=given.key)
@@ -218,7 +175,7 @@ async def _credentials(cluster: _Found[_Cluster], user: _Found[_User], proxy_for
     )
 
 
-def _refuse_contradictions(cluster: _Cluster, user: _User) -> None:
+def _refuse_contradictions(cluster: Cluster, user: User) -> None:
     """Refuse what kubectl refuses, and what this operator does not know."""
     refused = {
         "auth-provider is not supported; use an exec plugin": user.auth_provider is not None,
@@ -259,7 +216,7 @@ def _content(what: str, path: Path, *, errors: str = "strict") -> str:
         raise SettingsError(f"the {what} {path} is no text") from None
 
 
-def _token(user: _Found[_User]) -> tuple[str | None, float | None]:
+def _token(user: _Found[User]) -> tuple[str | None, float | None]:
     """Give the token and how long it is good for: a token file goes before a token while it can be read."""
     token = user.entry.token or None
     if not user.entry.token_file:
@@ -276,7 +233,7 @@ def _token(user: _Found[_User]) -> tuple[str | None, float | None]:
     return read or token, FRESH_SECONDS
 
 
-def _authorization(token: str | None, user: _User) -> Iterable[tuple[str, str]]:
+def _authorization(token: str | None, user: User) -> Iterable[tuple[str, str]]:
     if token is not None:
         yield _header("Authorization", f"Bearer {token}")
     elif user.username or user.password:
@@ -284,7 +241,7 @@ def _authorization(token: str | None, user: _User) -> Iterable[tuple[str, str]]:
         yield "Authorization", f"Basic {base64.b64encode(pair).decode()}"
 
 
-def _impersonation(user: _User) -> Iterable[tuple[str, str]]:
+def _impersonation(user: User) -> Iterable[tuple[str, str]]:
     """Name whom the API server is to take the operator for: it then has that one's rights, and none of its own."""
     if user.as_user:
         yield _header("Impersonate-User", user.as_user)
@@ -303,7 +260,7 @@ def _header(name: str, value: str) -> tuple[str, str]:
     return name, value
 
 
-def _server(cluster: _Cluster, trust: Trust) -> str:
+def _server(cluster: Cluster, trust: Trust) -> str:
     server = (cluster.server or "").rstrip("/")
     if not server:
         raise SettingsError("its cluster has no server")
@@ -340,7 +297,7 @@ def _proxy(given: str | None) -> str | None:
     return given or None
 
 
-def _told_to_plugins(cluster: _Cluster, trust: Trust) -> Mapping[str, Any]:
+def _told_to_plugins(cluster: Cluster, trust: Trust) -> Mapping[str, Any]:
     """Give the cluster as plugins are told of it that ask for it (`provideClusterInfo`)."""
     named = "client.authentication.k8s.io/exec"
     config = next((each.extension for each in cluster.extensions or () if each.name == named), None)

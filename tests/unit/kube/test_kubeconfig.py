@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 from dragonfly_task_operator.errors import SettingsError
 from dragonfly_task_operator.kube.connection import source_of
 from dragonfly_task_operator.kube.credentials import Credentials, Trust
-from dragonfly_task_operator.kube.kubeconfig import Kubeconfig
+from dragonfly_task_operator.kube.kubeconfig import Kubeconfig, Overrides
 from tests.simulator.tls.authority import Authority
 
 V1 = "client.authentication.k8s.io/v1"
@@ -361,3 +361,96 @@ async def test_proxy_url_goes_before_the_environment(tmp_path: Path) -> None:
     without = await Kubeconfig([written(tmp_path, of())], proxy_for=one).read()
 
     assert (with_url.proxy, without.proxy) == ("http://two:3128", "http://one:3128/?https://10.0.0.1:6443")
+
+
+# What a person says besides
+
+
+TWO_CONTEXTS = GOOD | {
+    "contexts": [
+        {"name": "c", "context": {"cluster": "k", "user": "u", "namespace": "team"}},
+        {"name": "other", "context": {"cluster": "k2", "user": "u2"}},
+    ],
+    "clusters": [*GOOD["clusters"], {"name": "k2", "cluster": {"server": "https://10.0.0.2:6443"}}],
+    "users": [*GOOD["users"], {"name": "u2", "user": {"token": "t2", "as": "joe", "as-groups": ["g"]}}],
+}
+
+
+@pytest.mark.parametrize(
+    ("said", "server", "headers"),
+    [
+        (Overrides(), "https://10.0.0.1:6443", {"Authorization": "Bearer t"}),
+        (
+            Overrides(context="other"),
+            "https://10.0.0.2:6443",
+            {"Authorization": "Bearer t2", "Impersonate-User": "joe", "Impersonate-Group": "g"},
+        ),
+        (
+            Overrides(context="other", as_user="jane"),
+            "https://10.0.0.2:6443",
+            {"Authorization": "Bearer t2", "Impersonate-User": "jane", "Impersonate-Group": "g"},
+        ),
+        (
+            Overrides(as_user="jane", as_uid="7", as_groups=("h",)),
+            "https://10.0.0.1:6443",
+            {
+                "Authorization": "Bearer t",
+                "Impersonate-User": "jane",
+                "Impersonate-Uid": "7",
+                "Impersonate-Group": "h",
+            },
+        ),
+    ],
+)
+async def test_what_a_person_says_is_heeded_instead(
+    tmp_path: Path, said: Overrides, server: str, headers: dict[str, str]
+) -> None:
+    credentials = await Kubeconfig([written(tmp_path, TWO_CONTEXTS)], overrides=said).read()
+
+    assert (credentials.server, dict(credentials.headers)) == (server, headers)
+
+
+async def test_context_names_the_namespace_that_is_meant(tmp_path: Path) -> None:
+    path = written(tmp_path, TWO_CONTEXTS)
+
+    assert Kubeconfig([path]).namespace() == "team"
+    assert Kubeconfig([path], overrides=Overrides(context="other")).namespace() is None
+    assert Kubeconfig([path]).contexts() == ["c", "other"]
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (Overrides(context="none"), 'it has no context "none"; kubectl config get-contexts lists'),
+        (Overrides(as_groups=("g",)), "as-uid, as-groups and as-user-extra need `as`"),
+    ],
+)
+async def test_what_a_person_says_and_the_file_does_not_bear_is_refused(
+    tmp_path: Path, said: Overrides, words: str
+) -> None:
+    with pytest.raises(SettingsError, match=words):
+        await Kubeconfig([written(tmp_path, TWO_CONTEXTS)], overrides=said).read()
+
+
+@pytest.mark.parametrize("mode", ["Never", "IfAvailable", "Always", None])
+async def test_plugin_is_told_whether_it_may_ask_a_person(tmp_path: Path, mode: str | None) -> None:
+    says = f'echo "$KUBERNETES_EXEC_INFO" > {tmp_path}/info\n{credential(token="of-plugin")}'
+    plugin(tmp_path, says)
+    user = {"exec": {"apiVersion": V1, "command": "./plugin"} | ({"interactiveMode": mode} if mode else {})}
+
+    credentials = await Kubeconfig([written(tmp_path, of(user=user))], overrides=Overrides(is_interactive=True)).read()
+
+    assert dict(credentials.headers) == {"Authorization": "Bearer of-plugin"}
+    assert json.loads((tmp_path / "info").read_text())["spec"]["interactive"] is (mode != "Never")
+
+
+async def test_plugin_that_asks_a_person_and_fails_has_said_why_to_that_person(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    plugin(tmp_path, "echo your session is over >&2", code=3)
+    user = {"exec": {"apiVersion": V1, "command": "./plugin", "interactiveMode": "Always"}}
+
+    with pytest.raises(SettingsError, match="failed with exit code 3: see above"):
+        await Kubeconfig([written(tmp_path, of(user=user))], overrides=Overrides(is_interactive=True)).read()
+
+    assert capfd.readouterr().err == "your session is over\n"

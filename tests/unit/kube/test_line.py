@@ -83,8 +83,7 @@ async def test_trouble_is_told_while_it_lasts(server: ApiServer) -> None:
         with pytest.raises(Refused, match="the API server answered 401"):
             await get(line, seconds=0.5)
         assert keyring.trouble() == (
-            "the API server answered 401: it does not accept the operator's credentials; what is known is read again"
-            " and again"
+            "the API server answered 401: it does not accept the credentials; what is known is read again and again"
         )
 
         source.token = "new"
@@ -272,3 +271,23 @@ def _pem(pair: Pair, folder: Path) -> Path:
     path = folder / "other.pem"
     path.write_bytes(pair.cert + pair.key)
     return path
+
+
+async def test_line_without_patience_asks_once_more_with_what_is_read_anew_and_no_more(server: ApiServer) -> None:
+    class Renewed(Known):
+        async def read(self) -> Credentials:
+            credentials = await super().read()
+            self.token = self.next
+            return credentials
+
+        next = "old"
+
+    source = Renewed(server.origin, "old")
+    keyring = await Keyring.open(source)
+    async with Line(keyring, is_patient=False) as line:
+        with pytest.raises(Refused, match="the API server answered 401"):
+            await get(line)
+        assert (len(server.asked), source.reads) == (2, 2)
+
+        source.token = source.next = "new"
+        assert await get(line) == 200

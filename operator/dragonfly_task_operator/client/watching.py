@@ -1,0 +1,158 @@
+"""Watching objects as long as somebody looks: it goes on from where it was, and lists anew where that is forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+
+from dragonfly_task_operator.api.kinds import Resource
+from dragonfly_task_operator.client.errors import Forgotten, Unreachable
+
+if TYPE_CHECKING:
+    from dragonfly_task_operator.client.client import Client
+
+WATCH_SECONDS = 60
+"""After which the API server ends a watch, and another goes on from there."""
+SILENT_SECONDS = WATCH_SECONDS + 10.0
+"""Without a word, not even that it ends, for a watch to be given up."""
+PAUSE_SECONDS = 1.0
+"""Before it is tried again what failed."""
+
+_BOOKMARK, _ERROR, _DELETED = "BOOKMARK", "ERROR", "DELETED"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An object as it is now."""
+
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """An object is no more."""
+
+    namespace: str
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """All objects that there are have been given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """The API server can't be asked just now, as the message says for a person; it is tried again and again."""
+
+    message: str
+
+
+Event = Seen | Gone | Listed | Trouble
+
+
+@dataclass(slots=True)
+class _Known:
+    """What has been told of an object."""
+
+    namespace: str
+    name: str
+    version: str
+
+
+async def watch(client: Client, kind: Resource, namespace: str | None, *, name: str | None) -> AsyncIterator[Event]:
+    """See `Client.watch`."""
+    known: dict[str, _Known] = {}
+    since: str | None = None
+    while True:
+        try:
+            if since is None:
+                selector = f"metadata.name={name}" if name else ""
+                items, since = await client.listing(kind, namespace, field_selector=selector)
+                for event in _differences(known, items):
+                    yield event
+                yield Listed()
+            async for line in _lines(client, kind, namespace, since=since, name=name):
+                body = line["object"]
+                since = str(body["metadata"]["resourceVersion"])
+                if line["type"] == _DELETED:
+                    uid = str(body["metadata"]["uid"])
+                    known.pop(uid, None)
+                    yield Gone(str(body["metadata"]["namespace"]), str(body["metadata"]["name"]), uid)
+                elif line["type"] != _BOOKMARK:
+                    _note(known, body)
+                    yield Seen(body)
+        except Forgotten:
+            since = None
+        except Unreachable as error:
+            yield Trouble(str(error))
+            await asyncio.sleep(PAUSE_SECONDS)
+
+
+async def _lines(
+    client: Client, kind: Resource, namespace: str | None, *, since: str, name: str | None
+) -> AsyncIterator[Mapping[str, Any]]:
+    """Give what one watch brings. Raises Forgotten, Unreachable."""
+    response = await client.open_watch(kind, namespace, since=since, name=name, seconds=WATCH_SECONDS)
+    pending = b""
+    async with response:
+        while True:
+            try:
+                async with asyncio.timeout(SILENT_SECONDS):
+                    data = await response.content.readany()
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                why = str(error) or type(error).__name__
+                raise Unreachable(f"the watch of {kind.plural} broke off: {why}") from None
+            *lines, pending = (pending + data).split(b"\n")
+            for line in lines:
+                if line.strip():
+                    yield _event(line, kind)
+            if not data:
+                return
+
+
+def _event(line: bytes, kind: Resource) -> Mapping[str, Any]:
+    try:
+        event = json.loads(line)
+        type_, metadata = event["type"], event["object"].get("metadata", {})
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise Unreachable(
+            f"the watch of {kind.plural} brought what is none of an API server's: {line[:80]!r}"
+        ) from None
+    if type_ == _ERROR:
+        code = event["object"].get("code")
+        if code == HTTPStatus.GONE:
+            raise Forgotten(str(event["object"].get("message")))
+        raise Unreachable(f"the watch of {kind.plural} was ended with {code}: {event['object'].get('message')}")
+    if not metadata.get("resourceVersion") or (type_ != _BOOKMARK and not metadata.get("uid")):
+        raise Unreachable(f"the watch of {kind.plural} brought what is no object: {line[:80]!r}")
+    return dict(event)
+
+
+def _differences(known: dict[str, _Known], items: Any) -> list[Event]:
+    """Tell what a list shows that has not been told, and forget what it does not show."""
+    events: list[Event] = []
+    there = {str(body["metadata"]["uid"]) for body in items}
+    for uid in known.keys() - there:
+        gone = known.pop(uid)
+        events.append(Gone(gone.namespace, gone.name, uid))
+    for body in items:
+        before = known.get(str(body["metadata"]["uid"]))
+        if before is None or before.version != body["metadata"]["resourceVersion"]:
+            events.append(Seen(body))
+        _note(known, body)
+    return events
+
+
+def _note(known: dict[str, _Known], body: Mapping[str, Any]) -> None:
+    metadata = body["metadata"]
+    known[str(metadata["uid"])] = _Known(
+        str(metadata["namespace"]), str(metadata["name"]), str(metadata["resourceVersion"])
+    )
