@@ -62,7 +62,7 @@ class Objects:
     def status(self, kind: str, name: str) -> dict[str, Any]:
         return dict(self.get(kind, name)["status"])
 
-    def until(self, kind: str, name: str, holds: Holds, *, seconds: float = 20.0) -> dict[str, Any]:
+    def until(self, kind: str, name: str, holds: Holds, *, seconds: float = 60.0) -> dict[str, Any]:
         """Wait until this holds of the status, and give that status. Raises AssertionError with the last one."""
         give_up = time.monotonic() + seconds
         while not holds(status := self.status(kind, name)):
@@ -72,7 +72,7 @@ class Objects:
         return status
 
 
-def wait_for(holds: Callable[[], bool], what: str, *, seconds: float = 20.0) -> float:
+def wait_for(holds: Callable[[], bool], what: str, *, seconds: float = 60.0) -> float:
     """Wait until this holds, and give how many seconds it took. Raises AssertionError."""
     began = time.monotonic()
     while not holds():
