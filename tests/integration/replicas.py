@@ -61,7 +61,7 @@ class Replica:
 
     def comes_up(self) -> None:
         """Wait until it is ready: as the one that acts, or as the one that stands by."""
-        wait_for(lambda: self.probe("/readyz")[0] == 200, what="readiness", seconds=20)
+        wait_for(lambda: self.probe("/readyz")[0] == 200, what="readiness", seconds=60)
 
     def freezes(self) -> None:
         self.process.send_signal(signal.SIGSTOP)

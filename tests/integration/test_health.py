@@ -49,7 +49,7 @@ def test_operator_is_not_ready_before_its_watches_run(
         another = start()
         control_plane.pause_etcd()  # nothing can be listed: Python takes longer than this to start
         try:
-            wait_for(lambda: another.probe("/livez") == (200, "ok"), what="the probes to be served", seconds=20)
+            wait_for(lambda: another.probe("/livez") == (200, "ok"), what="the probes to be served", seconds=60)
             answer = another.probe("/readyz")
         finally:
             control_plane.resume_etcd()

@@ -73,7 +73,7 @@ def both_up(start: Start, kubectl: Kubectl, name: str) -> tuple[Replica, Replica
     leader.comes_up()
     standby = start()
     standby.comes_up()
-    wait_for(lambda: is_under_way(kubectl, name), what="a run that is under way", seconds=20)
+    wait_for(lambda: is_under_way(kubectl, name), what="a run that is under way", seconds=60)
     return leader, standby
 
 
@@ -137,7 +137,7 @@ def test_leader_that_was_frozen_goes_on_when_nobody_took_over(
     name, _ = slow_deletion
     leader = start()
     leader.comes_up()
-    wait_for(lambda: is_under_way(kubectl, name), what="a run that is under way", seconds=20)
+    wait_for(lambda: is_under_way(kubectl, name), what="a run that is under way", seconds=60)
 
     leader.freezes()
     with pytest.raises(AssertionError):
@@ -154,11 +154,11 @@ def test_outage_of_the_api_server_longer_than_the_lease_ends_no_run(
     name, _ = slow_deletion
     leader = start()
     leader.comes_up()
-    wait_for(lambda: is_under_way(kubectl, name), what="a run that is under way", seconds=20)
+    wait_for(lambda: is_under_way(kubectl, name), what="a run that is under way", seconds=60)
 
     control_plane.stop_apiserver()
     try:
-        wait_for(lambda: leader.metrics()["dragonfly_task_operator_leader"] == 0, what="the mandate to end", seconds=20)
+        wait_for(lambda: leader.metrics()["dragonfly_task_operator_leader"] == 0, what="the mandate to end", seconds=60)
         status, text = leader.probe("/readyz")
     finally:
         control_plane.start_apiserver()
@@ -181,6 +181,6 @@ def test_standby_that_is_told_to_stop_ends_at_once_and_well(start: Start) -> Non
 def test_operator_that_may_not_touch_the_lease_is_not_ready_and_says_why(start: Start) -> None:
     refused = start("--leader-elect-name=another")
 
-    wait_for(lambda: "answered 403: " in refused.probe("/readyz")[1], what="a refusal in /readyz", seconds=20)
+    wait_for(lambda: "answered 403: " in refused.probe("/readyz")[1], what="a refusal in /readyz", seconds=60)
 
     assert refused.probe("/livez") == (200, "ok")

@@ -39,7 +39,7 @@ def restarted(
     kubectl.apply(deletion(f"done-{how}", DONE))
     finished("tdel", f"done-{how}")
     kubectl.apply(deletion(how, TASKS[how], parallelism=4))
-    wait_for(lambda: 3 <= deleted(kubectl, how) < PEERS, what="a run that is under way", seconds=20)
+    wait_for(lambda: 3 <= deleted(kubectl, how) < PEERS, what="a run that is under way", seconds=60)
     if how == "stopped":
         code, seconds = operator.stops()
         assert (code, seconds < 5) == (0, True), (code, seconds)
@@ -76,7 +76,7 @@ def test_stop_is_over_in_time_while_the_api_server_hangs(
     world.fails("slow", "delete", seconds=0.5)
     operator = start()
     kubectl.apply(deletion("hanging", task, parallelism=2))
-    wait_for(lambda: 3 <= deleted(kubectl, "hanging") < PEERS, what="a run that is under way", seconds=20)
+    wait_for(lambda: 3 <= deleted(kubectl, "hanging") < PEERS, what="a run that is under way", seconds=60)
 
     control_plane.pause_apiserver()
     try:
@@ -94,7 +94,7 @@ def test_stop_writes_down_what_is_known(start: Start, kubectl: Kubectl, world: C
     world.fails("slow", "delete", seconds=0.3)
     operator = start()
     kubectl.apply(deletion("checkpoint", task, parallelism=2))
-    wait_for(lambda: 3 <= deleted(kubectl, "checkpoint") < PEERS, what="a run that is under way", seconds=20)
+    wait_for(lambda: 3 <= deleted(kubectl, "checkpoint") < PEERS, what="a run that is under way", seconds=60)
 
     code, seconds = operator.stops()
 
