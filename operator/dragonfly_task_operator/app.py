@@ -17,7 +17,7 @@ from wsgiref.types import WSGIApplication
 
 from yarl import URL
 
-from dragonfly_task_operator import __version__, files
+from dragonfly_task_operator import __version__, event_loop, files
 from dragonfly_task_operator.dragonfly import tls
 from dragonfly_task_operator.dragonfly.channels import ChannelPool
 from dragonfly_task_operator.dragonfly.lean.wire import LeanWire
@@ -265,7 +265,8 @@ def _tell_start(settings: Settings, soft: int, share: files.Budget) -> None:
             "operator.parallelism_lowered",
             extra=fields(parallelism=settings.parallelism, lowered=share.connections, limit=share.limit),
         )
-    log.info("operator.started", extra=fields(version=__version__, clusters=len(settings.all_clusters)))
+    loop = event_loop.name_of(asyncio.get_running_loop())
+    log.info("operator.started", extra=fields(version=__version__, clusters=len(settings.all_clusters), loop=loop))
 
 
 async def _lease(settings: Settings, keyring: Keyring, stack: AsyncExitStack) -> Lease | None:

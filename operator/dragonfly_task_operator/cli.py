@@ -58,7 +58,7 @@ def run(config: Path | None, **flags: Any) -> None:
     """Run the operator."""
     import asyncio  # noqa: PLC0415 - this and, much more, Kopf and gRPC take long to import
 
-    from dragonfly_task_operator import app, arenas, settings  # noqa: PLC0415
+    from dragonfly_task_operator import app, arenas, event_loop, settings  # noqa: PLC0415
     from dragonfly_task_operator.observability import logs  # noqa: PLC0415
 
     arenas.bound()
@@ -67,7 +67,9 @@ def run(config: Path | None, **flags: Any) -> None:
     except SettingsError as error:
         _leave(error, EXIT_INVALID)
     logs.set_up(loaded.log_format)
-    sys.exit(asyncio.run(ending_soon(app.run(loaded))))
+    with asyncio.Runner(loop_factory=event_loop.factory()) as runner:
+        code = runner.run(ending_soon(app.run(loaded)))
+    sys.exit(code)
 
 
 async def ending_soon(work: Coroutine[Any, Any, None]) -> int:
