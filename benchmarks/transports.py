@@ -24,7 +24,7 @@ import grpc
 import grpc.aio
 
 from benchmarks.fleet import fleet
-from dragonfly_task_operator.app import SteadyClock, SystemClock
+from dragonfly_task_operator.clocks import SteadyClock, SystemClock
 from dragonfly_task_operator.dragonfly.channels import OPTIONS, ChannelPool
 from dragonfly_task_operator.dragonfly.lean.wire import LeanWire
 from dragonfly_task_operator.dragonfly.memory import HostMemory

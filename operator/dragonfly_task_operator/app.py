@@ -7,27 +7,15 @@ import logging
 import os
 import signal
 import socket
-import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from wsgiref.types import WSGIApplication
 
 from yarl import URL
 
-from dragonfly_task_operator import __version__, event_loop, files
-from dragonfly_task_operator.dragonfly import tls
-from dragonfly_task_operator.dragonfly.channels import ChannelPool
-from dragonfly_task_operator.dragonfly.lean.wire import LeanWire
-from dragonfly_task_operator.dragonfly.memory import HostMemory
-from dragonfly_task_operator.dragonfly.peers import GrpcPeers
-from dragonfly_task_operator.dragonfly.planning import TargetResolver
-from dragonfly_task_operator.dragonfly.schedulers import GrpcSchedulers
-from dragonfly_task_operator.dragonfly.wire import GrpcWire, Wire
-from dragonfly_task_operator.engine.ports import Clock
-from dragonfly_task_operator.engine.run import Means
+from dragonfly_task_operator import __version__, event_loop, files, wiring
 from dragonfly_task_operator.errors import StartError
 from dragonfly_task_operator.kube import connection, watching
 from dragonfly_task_operator.kube.client import Client
@@ -53,38 +41,17 @@ from dragonfly_task_operator.observability.health import Heartbeat, endpoints
 from dragonfly_task_operator.observability.logs import fields
 from dragonfly_task_operator.observability.metrics import Metrics
 from dragonfly_task_operator.observability.serving import served
+from dragonfly_task_operator.oci.access import BySecrets
 from dragonfly_task_operator.oci.addresses import Gate
 from dragonfly_task_operator.oci.images import RegistryImages
 from dragonfly_task_operator.oci.proxies import Proxies
 from dragonfly_task_operator.settings import Settings
+from dragonfly_task_operator.wiring import Certificates
 
 log = logging.getLogger(__name__)
 
-RPCS_IN_FLIGHT = 512
-"""Requests to peers under way at once, over all objects."""
-
 STOP_SECONDS = 3.0
 """For writing down what is known, once told to stop: a kubelet's patience is longer, but people's is not."""
-
-
-class SystemClock:
-    """`engine.ports.Clock` of this machine."""
-
-    def now(self) -> datetime:
-        """Tell the time, in UTC."""
-        return datetime.now(UTC)
-
-
-class SteadyClock:
-    """Time that starts as this machine's and goes on whatever that is set to: for durations, not for people."""
-
-    def __init__(self, clock: Clock, *, passed: Callable[[], float] = time.monotonic) -> None:
-        self._passed = passed
-        self._start = clock.now() - timedelta(seconds=passed())
-
-    def now(self) -> datetime:
-        """Tell the time, in UTC."""
-        return self._start + timedelta(seconds=self._passed())
 
 
 async def run(settings: Settings, *, stop: asyncio.Event | None = None) -> None:
@@ -114,8 +81,7 @@ async def run(settings: Settings, *, stop: asyncio.Event | None = None) -> None:
 
 
 async def _work(settings: Settings, stop: asyncio.Event, take_signals: Callable[[], None]) -> None:
-    schedulers_tls = tls.by_cluster(settings.all_clusters, "schedulers")
-    peers_tls = tls.by_cluster(settings.all_clusters, "peers")
+    certificates = Certificates.of(settings)
     proxies = Proxies.from_environment(os.environ)
     keyring = await Keyring.open(connection.source_of(settings.kubeconfig, proxy_for=partial(_proxy_for, proxies)))
     soft, share = files.shares()
@@ -127,44 +93,22 @@ async def _work(settings: Settings, stop: asyncio.Event, take_signals: Callable[
         line = await stack.enter_async_context(Line(keyring, limit=share.api))
         client = Client(line)
         recorder = Recorder(client, mandate=lease)
-        pool = ChannelPool(metrics=metrics, limit=share.connections, probes=share.probes)
-        stack.push_async_callback(pool.aclose)
-        clock = SystemClock()
-        memory = HostMemory(SteadyClock(clock))
-        schedulers = GrpcSchedulers(
-            settings.all_clusters,
-            pool,
-            memory=memory,
-            services=EndpointSlices(client),
-            pods=RunningPods(client),
-            tls=schedulers_tls,
-            timeout=settings.rpc_timeout,
-        )
-        stack.push_async_callback(schedulers.aclose)
-        means = Means(
-            targets=TargetResolver(
-                RegistryImages(
+        means = await stack.enter_async_context(
+            wiring.means(
+                settings,
+                certificates,
+                share=share,
+                images=RegistryImages(
                     gate=Gate(settings.registry_allowlist),
-                    secrets=NamespacedSecrets(client),
+                    access=BySecrets(NamespacedSecrets(client)),
                     proxies=proxies,
                     at_once=share.images,
-                )
-            ),
-            schedulers=schedulers,
-            peers=GrpcPeers(
-                _wire(settings, pool),
-                memory=memory,
-                tls=peers_tls,
-                timeout=settings.rpc_timeout,
-                in_flight=min(RPCS_IN_FLIGHT, share.connections),
-                requests_per_second=settings.peer_requests_per_second,
+                ),
+                services=EndpointSlices(client),
+                pods=RunningPods(client),
                 metrics=metrics,
                 mandate=lease,
-            ),
-            clock=clock,
-            parallelism=settings.parallelism,
-            most_at_once=share.connections,
-            count_own=metrics.own_trouble,
+            )
         )
         objects = Objects(Client(line, seconds=REQUEST_SECONDS), metrics=metrics, history=history, mandate=lease)
         reports, named = Reports(Client(line, seconds=REQUEST_SECONDS), mandate=lease), Named()
@@ -222,11 +166,6 @@ async def _work(settings: Settings, stop: asyncio.Event, take_signals: Callable[
         if not watched.cancelled():
             watched.result()
     log.info("operator.stopped")
-
-
-def _wire(settings: Settings, pool: ChannelPool) -> Wire:
-    grpcio = GrpcWire(pool)
-    return grpcio if settings.peer_transport == "grpc" else LeanWire(pool, secured=grpcio)
 
 
 def _proxy_for(proxies: Proxies, url: str) -> str | None:

@@ -5,17 +5,27 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn, TypeVar
 
 import click
 
 from dragonfly_task_operator import __version__
-from dragonfly_task_operator.errors import InvalidTarget, LeaseLost, OperatorError, SettingsError, StartError, WatchLost
+from dragonfly_task_operator.errors import (
+    InvalidManifest,
+    InvalidTarget,
+    LeaseLost,
+    OperatorError,
+    SettingsError,
+    StartError,
+    WatchLost,
+)
 
 EXIT_FAILED = 1
 EXIT_INVALID = 2
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 LAST_SECONDS = 1.0
 """For the interpreter to end in, once the operator has."""
@@ -27,64 +37,121 @@ def main() -> None:
     """Find and purge cached tasks in a Dragonfly P2P cluster, with kubectl apply."""
 
 
-@main.command()
-@click.option("--config", type=click.Path(path_type=Path), help="YAML file with settings, in camelCase.")
-@click.option(
-    "--scheduler",
-    multiple=True,
-    metavar="HOST:PORT",
-    help="A scheduler; a DNS name stands for all its addresses. Repeatable.",
+_DRAGONFLY = (
+    click.option("--config", type=click.Path(path_type=Path), help="YAML file with settings, in camelCase."),
+    click.option(
+        "--scheduler",
+        multiple=True,
+        metavar="HOST:PORT",
+        help="A scheduler; a DNS name stands for all its addresses. Repeatable.",
+    ),
+    click.option("--parallelism", type=int, help="Most peers asked at once for one object. Default: 256."),
+    click.option("--peer-requests-per-second", type=int, help="Most requests to one peer in any second. Default: 100."),
+    click.option("--peer-transport", metavar="lean|grpc", help="What plaintext peers are asked with. Default: lean."),
+    click.option("--rpc-timeout", metavar="DURATION", help="For one request to a peer or scheduler. Default: 5s."),
+    click.option(
+        "--registry-allowlist",
+        multiple=True,
+        metavar="[http://]HOST[:PORT]",
+        help="A registry that may be contacted, or *.DOMAIN; http:// allows plain http. Repeatable. Default: any on"
+        " https but on loopback, link-local, cloud metadata and multicast addresses.",
+    ),
 )
+"""How Dragonfly and registries are spoken to, which whoever runs something is told."""
+
+
+def _takes_dragonfly(command: _Command) -> _Command:
+    for option in reversed(_DRAGONFLY):
+        command = option(command)
+    return command
+
+
+@main.command()
+@_takes_dragonfly
 @click.option("--kubeconfig", type=click.Path(path_type=Path), help="Default: KUBECONFIG, the pod, or ~/.kube/config.")
 @click.option("--namespace", multiple=True, help="Look after this namespace only. Repeatable. Default: all.")
-@click.option("--parallelism", type=int, help="Most peers asked at once for one object. Default: 256.")
-@click.option("--peer-requests-per-second", type=int, help="Most requests to one peer in any second. Default: 100.")
-@click.option("--peer-transport", metavar="lean|grpc", help="What plaintext peers are asked with. Default: lean.")
-@click.option("--rpc-timeout", metavar="DURATION", help="For one request to a peer or scheduler. Default: 5s.")
 @click.option("--leader-elect/--no-leader-elect", default=None, help="Act only while holding a Lease. Default: no.")
 @click.option("--leader-elect-namespace", help="Where the Lease is. Default: the pod's namespace.")
 @click.option("--leader-elect-name", help="The Lease's name. Default: dragonfly-task-operator-leader.")
 @click.option("--health-bind-address", metavar="[HOST]:PORT", help="For /livez and /readyz. Default: none.")
 @click.option("--metrics-bind-address", metavar="[HOST]:PORT", help="For Prometheus. Default: none.")
-@click.option(
-    "--registry-allowlist",
-    multiple=True,
-    metavar="[http://]HOST[:PORT]",
-    help="A registry that may be contacted, or *.DOMAIN; http:// allows plain http. Repeatable. Default: any on https"
-    " but on loopback, link-local, cloud metadata and multicast addresses.",
-)
 @click.option("--log-format", metavar="text|json", help="Default: text.")
 def run(config: Path | None, **flags: Any) -> None:
     """Run the operator."""
-    import asyncio  # noqa: PLC0415 - this and, much more, Kopf and gRPC take long to import
-
-    from dragonfly_task_operator import app, arenas, event_loop, settings  # noqa: PLC0415
+    from dragonfly_task_operator import app, arenas, settings  # noqa: PLC0415 - these take long to import
     from dragonfly_task_operator.observability import logs  # noqa: PLC0415
 
     arenas.bound()
     try:
-        loaded = settings.load({name: value for name, value in flags.items() if value not in (None, ())}, config=config)
+        loaded = settings.load(_given(flags), config=config)
     except SettingsError as error:
         _leave(error, EXIT_INVALID)
     logs.set_up(loaded.log_format)
+    _finish(app.run(loaded))
+
+
+@main.command("exec")
+@click.option(
+    "-f",
+    "file",
+    type=click.File("rb"),
+    multiple=True,
+    required=True,
+    help="Manifests, in YAML or JSON; - for stdin. Repeatable.",
+)
+@_takes_dragonfly
+@click.option(
+    "--docker-config",
+    type=click.Path(path_type=Path),
+    help="Logins for the registries of image targets. Default: ~/.docker/config.json.",
+)
+@click.option("-o", "output", type=click.Choice(["yaml", "json", "table"]), default="yaml", show_default=True)
+def execute(
+    file: tuple[IO[bytes], ...], config: Path | None, docker_config: Path | None, output: Any, **flags: Any
+) -> None:
+    """Run TaskSearch and TaskDeletion manifests against Dragonfly, without Kubernetes."""
+    from dragonfly_task_operator import arenas, settings  # noqa: PLC0415
+    from dragonfly_task_operator.observability import logs  # noqa: PLC0415
+    from dragonfly_task_operator.standalone import command  # noqa: PLC0415
+
+    arenas.bound()
+    try:
+        loaded = settings.load(_given(flags), config=config)
+        manifests = command.read([(each.name, each.read()) for each in file], loaded)
+    except (SettingsError, InvalidManifest) as error:
+        _leave(error, EXIT_INVALID)
+    logs.set_up(loaded.log_format)
+    running = command.execute(manifests, loaded, output=output, docker_config_file=docker_config, echo=click.echo)
+    _finish(running)
+
+
+def _finish(work: Coroutine[Any, Any, int | None]) -> NoReturn:
+    """Do some work, and end the process with what came of it."""
+    import asyncio  # noqa: PLC0415 - this and, much more, Kopf and gRPC take long to import
+
+    from dragonfly_task_operator import event_loop  # noqa: PLC0415
+
     with asyncio.Runner(loop_factory=event_loop.factory()) as runner:
-        code = runner.run(ending_soon(app.run(loaded)))
+        code = runner.run(ending_soon(work))
     sys.exit(code)
 
 
-async def ending_soon(work: Coroutine[Any, Any, None]) -> int:
+def _given(flags: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in flags.items() if value not in (None, ())}
+
+
+async def ending_soon(work: Coroutine[Any, Any, int | None]) -> int:
     """Do some work, after which the process ends within seconds, whatever may hold it up.
 
     A thread that waits for a name server, say: Python waits for it, for as long as that takes. So what has ended the
     work is told here, and not by the caller, who may come too late.
 
     Returns:
-        the exit code.
+        the exit code: the work's own, if it gives one.
     """
     code = EXIT_FAILED
     try:
-        await work
-        code = 0
+        code = await work or 0
     except SettingsError as error:
         _tell(error)
         code = EXIT_INVALID
@@ -124,7 +191,7 @@ def crds() -> None:
 )
 @click.option("--image", help="An image. Its parts are its registry's to tell: says how to find them.")
 @click.option(
-    "-f", "file", type=click.File(), help="YAML list of targets, or an object with spec.targets; - for stdin."
+    "-f", "file", type=click.File("rb"), help="YAML list of targets, or an object with spec.targets; - for stdin."
 )
 @click.option("-o", "output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def task_id(file: Any, output: str, *, no_filter: bool, filtered_query_param: tuple[str, ...], **flags: Any) -> None:
@@ -141,8 +208,8 @@ def task_id(file: Any, output: str, *, no_filter: bool, filtered_query_param: tu
             "name a task by flags, as in --url https://example.com/model.bin, or targets with -f FILE"
         )
     try:
-        click.echo(render(candidates_of(read_targets(file) if file else [given]), output))
-    except InvalidTarget as error:
+        click.echo(render(candidates_of(read_targets(file.read()) if file else [given]), output))
+    except (InvalidManifest, InvalidTarget) as error:
         _leave(error, EXIT_INVALID)
 
 

@@ -47,6 +47,10 @@ class StartError(OperatorError):
     """Something that the operator can't start without is missing. Ends the process with exit code 1."""
 
 
+class InvalidManifest(OperatorError):
+    """A file that holds no objects that could be run: its writer's to mend. One line or several."""
+
+
 class LeaseLost(OperatorError):
     """Another operator acts now. Ends the process with exit code 1."""
 

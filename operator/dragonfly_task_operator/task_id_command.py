@@ -4,34 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import IO, Any
+from typing import Any
 
 from pydantic import ValidationError
 
 from dragonfly_task_operator.api.targets import Target
 from dragonfly_task_operator.dragonfly.targets import candidates
 from dragonfly_task_operator.dragonfly.task_ids import Candidate
-from dragonfly_task_operator.errors import ImageUnresolvable, InvalidTarget
+from dragonfly_task_operator.errors import ImageUnresolvable, InvalidManifest, InvalidTarget
 
 
-def read_targets(file: IO[str]) -> list[Any]:
-    """Read a YAML list of targets, or the targets of a manifest. Raises InvalidTarget."""
-    import yaml  # noqa: PLC0415 - targets given by flags need none
+def read_targets(content: bytes) -> list[Any]:
+    """Read a YAML list of targets, or the targets of a manifest. Raises InvalidManifest."""
+    from dragonfly_task_operator.api.manifests import read_documents  # noqa: PLC0415 - flags need no YAML
 
-    try:
-        content = yaml.safe_load(file)
-    except UnicodeDecodeError:
-        raise InvalidTarget("the file is no YAML: it is no text in UTF-8") from None
-    except (RecursionError, ValueError) as error:  # nested without end; a date that is none
-        raise InvalidTarget(f"the file can't be read ({type(error).__name__}); write a plain list of targets") from None
-    except yaml.YAMLError as error:
-        raise InvalidTarget(f"the file is no YAML: {' '.join(str(error).split())}") from None
-    if isinstance(content, Mapping):
-        spec = content.get("spec", content)
-        content = spec.get("targets") if isinstance(spec, Mapping) else None
-    if not isinstance(content, list) or not content:
-        raise InvalidTarget("the file holds no list of targets, as in `- url: https://example.com/model.bin`")
-    return content
+    documents = read_documents(content, source="the file")
+    found = documents[0] if documents else None
+    if isinstance(found, Mapping):
+        spec = found.get("spec", found)
+        found = spec.get("targets") if isinstance(spec, Mapping) else None
+    if len(documents) != 1 or not isinstance(found, list) or not found:
+        raise InvalidManifest("the file holds no list of targets, as in `- url: https://example.com/model.bin`")
+    return found
 
 
 def candidates_of(targets: Sequence[Any]) -> list[tuple[Candidate, ...]]:

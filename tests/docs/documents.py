@@ -23,7 +23,7 @@ _BLOCK = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _VARYING = (
-    (re.compile(r"\b\d+(m\d+)?s\b"), "<age>"),
+    (re.compile(r"\b\d+(m\d+)?s\b|\b\d+\.\d s\b"), "<age>"),
     (re.compile(r"(?<=\d):\d{4,5}\b"), ":<port>"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "<time>"),
     (re.compile(r"[ \t]+"), " "),

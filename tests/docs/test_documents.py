@@ -40,11 +40,11 @@ class Machine:
             pytest.fail(f"line {block.line}: nobody knows how to make it so that {block.note[1]}")
         if block.kind == "sh":
             done = self._shell(block.text)
-            assert done.returncode == 0, f"line {block.line}: {done.stdout}{done.stderr}"
+            assert done.returncode == 0, f"line {block.line}: {done.stdout}"
         elif block.kind == "console":
             for command, output in block.commands():
                 done = self._shell(command)
-                assert settled(done.stdout + done.stderr) == settled(output), f"line {block.line}: $ {command}"
+                assert settled(done.stdout) == settled(output), f"line {block.line}: $ {command}"
         else:
             self._take(block)
 
@@ -64,7 +64,8 @@ class Machine:
             ["bash", "-euo", "pipefail", "-c", script],
             cwd=ROOT,
             env=self._environment,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,  # in the order in which a person sees them
             text=True,
             check=False,
             timeout=60,
@@ -85,6 +86,7 @@ def machine(cluster: ControlPlane) -> Iterator[Machine]:
     path = f"{Path(sys.executable).parent}:{kubectl.binary.parent}:{os.environ['PATH']}"
     environment = os.environ | {"KUBECONFIG": str(cluster.admin_kubeconfig), "PATH": path}
     with world.dragonfly() as dragonfly:
+        environment["DRAGONFLY_TASK_OPERATOR_SCHEDULER"] = ",".join(dragonfly.scheduler_addresses)
         schedulers = [f"--scheduler={address}" for address in dragonfly.scheduler_addresses]
         with running_operator(cluster, schedulers):
             yield Machine(environment, kubectl, dragonfly.control)

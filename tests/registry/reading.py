@@ -9,6 +9,7 @@ from typing import Any
 from dragonfly_task_operator.api.targets import Target
 from dragonfly_task_operator.engine.model import Image
 from dragonfly_task_operator.errors import RunError, SecretNotFound
+from dragonfly_task_operator.oci.access import BySecrets
 from dragonfly_task_operator.oci.addresses import Gate
 from dragonfly_task_operator.oci.images import RegistryImages
 from dragonfly_task_operator.oci.proxies import NO_PROXIES, Proxies
@@ -28,7 +29,7 @@ class Reader:
 
     async def __call__(self, url: str, **target: Any) -> Image:
         settings = load({"scheduler": ("s:8002",), "registry_allowlist": self.allow})
-        images = RegistryImages(gate=Gate(settings.registry_allowlist), secrets=self, proxies=self.proxies)
+        images = RegistryImages(gate=Gate(settings.registry_allowlist), access=BySecrets(self), proxies=self.proxies)
         return await images.read(
             Target.model_validate({"imageManifestURL": url, **target}), namespace="team", troubled=self._note
         )

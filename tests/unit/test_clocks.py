@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dragonfly_task_operator.api.conditions import Reason
-from dragonfly_task_operator.app import SteadyClock
+from dragonfly_task_operator.clocks import SteadyClock
 from dragonfly_task_operator.engine.run import Run
 from tests.unit.world import EPOCH, World, end_of, now
 

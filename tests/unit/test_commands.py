@@ -14,11 +14,14 @@ import yaml
 from click.testing import CliRunner
 
 from dragonfly_task_operator import __version__, app
+from dragonfly_task_operator.api.base import API_VERSION
+from dragonfly_task_operator.api.manifests import Manifest
 from dragonfly_task_operator.cli import main
 from dragonfly_task_operator.dragonfly.task_ids import content_candidates, standard_task_id
 from dragonfly_task_operator.errors import StartError
 from dragonfly_task_operator.observability import logs
 from dragonfly_task_operator.settings import RegistryEntry, Settings
+from dragonfly_task_operator.standalone import command
 
 URL = "https://example.com/m?Signature=s&v=1"
 PLAIN = "https://example.com/m"
@@ -112,6 +115,57 @@ def test_flag_of_run_reaches_the_operator(
     assert {name: plain(getattr(settings, name)) for name in expected} == expected
 
 
+# `exec`, as far as what it is started with
+
+EXEC: list[tuple[list[str], str, object]] = [
+    (["-f", "one.yaml"], "names", ["one"]),
+    (["-f", "one.yaml", "-f", "two.yaml"], "names", ["one", "two"]),
+    (["-f", "one.yaml", "--config", "config.yaml"], "parallelism", 7),
+    (["-f", "one.yaml", "--scheduler", "a:1", "--scheduler", "b:2"], "scheduler", ("a:1", "b:2")),
+    (["-f", "one.yaml", "--parallelism", "9"], "parallelism", 9),
+    (["-f", "one.yaml", "--peer-requests-per-second", "55"], "peer_requests_per_second", 55),
+    (["-f", "one.yaml", "--peer-transport", "grpc"], "peer_transport", "grpc"),
+    (["-f", "one.yaml", "--rpc-timeout", "3s"], "rpc_timeout", 3.0),
+    (
+        ["-f", "one.yaml", "--registry-allowlist", "http://r.example.com:5000"],
+        "registry_allowlist",
+        ["http://r.example.com:5000"],
+    ),
+    (["-f", "one.yaml", "--docker-config", "/c.json"], "docker_config_file", Path("/c.json")),
+    (["-f", "one.yaml", "-o", "yaml"], "output", "yaml"),
+    (["-f", "one.yaml", "-o", "json"], "output", "json"),
+    (["-f", "one.yaml", "-o", "table"], "output", "table"),
+]
+
+
+@pytest.mark.parametrize(("flags", "name", "expected"), EXEC)
+def test_flag_of_exec_reaches_the_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, flags: list[str], name: str, expected: object
+) -> None:
+    begun: dict[str, object] = {}
+
+    async def execute(manifests: list[Manifest], settings: Settings, **more: object) -> int:
+        begun.update(settings.model_dump() | more | {"names": [each.name for each in manifests]})
+        begun["registry_allowlist"] = settings.registry_allowlist
+        return 130
+
+    monkeypatch.setattr(command, "execute", execute)
+    monkeypatch.setattr(threading, "Timer", Mock())  # else it ends this process, some seconds later
+    monkeypatch.setattr(logs, "set_up", lambda log_format: None)
+    monkeypatch.chdir(tmp_path)
+    Path("config.yaml").write_text("parallelism: 7\n")
+    for each in ("one", "two"):
+        Path(f"{each}.yaml").write_text(
+            f"{{apiVersion: {API_VERSION}, kind: TaskSearch, metadata: {{name: {each}}},"
+            " spec: {targets: [{contentForCalculatingTaskID: c}]}}"
+        )
+    schedulers = [] if "--scheduler" in flags else ["--scheduler", "s:8002"]
+
+    done = CliRunner().invoke(main, ["exec", *flags, *schedulers])
+
+    assert (done.exit_code, plain(begun[name])) == (130, expected), done.output
+
+
 def plain(value: object) -> object:
     """Give a setting as a test writes it."""
     if isinstance(value, tuple) and value and isinstance(value[0], RegistryEntry):
@@ -131,10 +185,10 @@ def test_version() -> None:
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])
-@pytest.mark.parametrize("command", [[], *([name] for name in main.commands)])
-def test_help_names_every_flag(command: list[str], flag: str) -> None:
-    done = CliRunner().invoke(main, [*command, flag])
-    parameters = main.commands[command[0]].params if command else main.params
+@pytest.mark.parametrize("words", [[], *([name] for name in main.commands)])
+def test_help_names_every_flag(words: list[str], flag: str) -> None:
+    done = CliRunner().invoke(main, [*words, flag])
+    parameters = main.commands[words[0]].params if words else main.params
     flags = [option for parameter in parameters for option in parameter.opts]
     assert (done.exit_code, [flag for flag in flags if flag not in done.output]) == (0, [])
 
@@ -142,7 +196,8 @@ def test_help_names_every_flag(command: list[str], flag: str) -> None:
 def test_every_flag_has_a_case() -> None:
     run = {flag for flags, _ in RUN for flag in flags}
     task_id = {flag for flags, _ in TASK_ID + NO_TASKS for flag in flags}
-    cases = {"run": run, "task-id": task_id, "crds": set()}
+    execute = {flag for flags, *_ in EXEC for flag in flags}
+    cases = {"run": run, "task-id": task_id, "crds": set(), "exec": execute}
     missing = [
         f"{name} {option}"
         for name, command in main.commands.items()

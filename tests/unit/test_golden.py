@@ -20,6 +20,7 @@ from dragonfly_task_operator.api.kinds import KINDS
 from dragonfly_task_operator.api.record import NOTHING_KNOWN
 from dragonfly_task_operator.api.targets import Target
 from dragonfly_task_operator.dragonfly.planning import TargetResolver
+from dragonfly_task_operator.engine.composing import compose
 from dragonfly_task_operator.engine.identity import TaskID
 from dragonfly_task_operator.engine.model import (
     ABSENT,
@@ -37,7 +38,6 @@ from dragonfly_task_operator.engine.model import (
 )
 from dragonfly_task_operator.engine.ports import Troubled
 from dragonfly_task_operator.errors import ImageUnresolvable, PeerError, PeerReason
-from dragonfly_task_operator.kube.composing import compose
 from tests.unit.world import EPOCH, LoopClock, World
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"

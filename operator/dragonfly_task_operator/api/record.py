@@ -52,6 +52,11 @@ class Record:
         return loose.word(self._condition("Succeeded").get("reason")) or Reason.PENDING
 
     @property
+    def message(self) -> str:
+        """The message of `Succeeded`; empty where there is none."""
+        return loose.word(self._condition("Succeeded").get("message")) or ""
+
+    @property
     def ended_with(self) -> str | None:
         """The reason that the run with this key ended with, by the history."""
         return loose.word(self._last.get("reason")) if loose.word(self._last.get("runKey")) == self.run_key else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dragonfly_task_operator.api.conditions import SUCCESSES, Reason
 from dragonfly_task_operator.api.specs import Spec, TaskDeletionSpec, UnreachablePeers, deletes
@@ -19,10 +19,15 @@ MAX_MESSAGE = 1024
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the condition `Succeeded` is to say."""
+    """What the condition `Succeeded` is to say.
+
+    Attributes:
+        is_held_up: whether the message tells why a run that is going gets no further.
+    """
 
     reason: Reason
     message: str
+    is_held_up: bool = field(default=False, compare=False)
 
     @property
     def is_success(self) -> bool:
@@ -107,6 +112,7 @@ def progress(spec: Spec, ledger: Ledger, summary: Summary, trouble: RunError | N
         f"{f'{held_up}; ' if held_up else ''}"
         f"{summary.settled} of {summary.pairs} (task, peer) pairs settled; {found} of {counts.total} peers"
         f"{f'; so far {failing}' if failing else ''}{_departed_note(ledger)}{_schedulers_note(ledger)}",
+        is_held_up=bool(held_up),
     )
 
 
@@ -137,7 +143,7 @@ def stopped_by(error: RunError) -> Verdict:
 
 def _held_up(trouble: RunError) -> Verdict:
     how = "held up" if isinstance(trouble, OwnTrouble) else "trying again"
-    return Verdict(Reason.RUNNING, cut(f"{how}: {redact(str(trouble))}", MAX_MESSAGE))
+    return Verdict(Reason.RUNNING, cut(f"{how}: {redact(str(trouble))}", MAX_MESSAGE), is_held_up=True)
 
 
 def _own_trouble(summary: Summary) -> str:

@@ -16,6 +16,7 @@ from dragonfly_task_operator.api.reading import UnreadableSpec
 from dragonfly_task_operator.api.record import Record
 from dragonfly_task_operator.api.room import has_room
 from dragonfly_task_operator.api.specs import Spec, run_key
+from dragonfly_task_operator.engine.composing import RawStatus, acknowledge, give_up, kept, suspend, withhold
 from dragonfly_task_operator.engine.lifecycle import (
     Acknowledge,
     Begin,
@@ -34,7 +35,6 @@ from dragonfly_task_operator.engine.verdict import suspended
 from dragonfly_task_operator.errors import OperatorError
 from dragonfly_task_operator.kube.cadence import Cadence
 from dragonfly_task_operator.kube.completions import Completions
-from dragonfly_task_operator.kube.composing import RawStatus, acknowledge, give_up, kept, suspend, withhold
 from dragonfly_task_operator.kube.ended import Ended
 from dragonfly_task_operator.kube.events import Recorder
 from dragonfly_task_operator.kube.history import Age

@@ -14,7 +14,10 @@ from functools import partial
 from typing import TypeVar
 
 from dragonfly_task_operator.api.page import Owner, Page
+from dragonfly_task_operator.api.status import Omitted, Status
 from dragonfly_task_operator.engine.pages import Pages
+from dragonfly_task_operator.engine.report import omitting
+from dragonfly_task_operator.engine.verdict import MAX_MESSAGE, Verdict
 from dragonfly_task_operator.errors import OperatorError
 from dragonfly_task_operator.kube.objects import (
     ApiUnavailable,
@@ -29,6 +32,7 @@ from dragonfly_task_operator.kube.objects import (
 from dragonfly_task_operator.kube.reports import Reports, Sheet
 from dragonfly_task_operator.kube.tidying import Named
 from dragonfly_task_operator.observability.logs import fields
+from dragonfly_task_operator.observability.redaction import cut, redact
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +51,9 @@ RUNS_AT_ONCE = 4
 
 MAX_NAME = 253
 
+MAX_NOTE = 400
+"""Characters of a message that tell of pages that could not be written."""
+
 _Answer = TypeVar("_Answer")
 
 
@@ -60,6 +67,20 @@ class Written:
 
     names: list[str]
     omitted: int
+
+
+def naming(report: Written | ReportLost | None, results: Status, verdict: Verdict) -> tuple[Status, Verdict]:
+    """Have results name the pages that were written, and a verdict say where they could not be."""
+    match report:
+        case None:
+            return results, verdict
+        case Written(names, omitted):
+            named = results.model_copy(update={"reports": names or None})
+            return omitting(named, (results.omitted or Omitted()).model_copy(update={"peers": omitted})), verdict
+        case ReportLost():
+            note = f"; TaskReports could not be written, so what the status leaves out is told nowhere: {report}"
+            note = cut(redact(note), MAX_NOTE)
+            return results, Verdict(verdict.reason, cut(verdict.message, MAX_MESSAGE - len(note)) + note)
 
 
 class Press:

@@ -17,15 +17,15 @@ from dragonfly_task_operator.api.conditions import Reason
 from dragonfly_task_operator.api.reading import UnreadableSpec
 from dragonfly_task_operator.api.specs import Spec, run_key
 from dragonfly_task_operator.api.status import Status
+from dragonfly_task_operator.engine.composing import RawStatus, compose, leaves_out
 from dragonfly_task_operator.engine.lifecycle import Begin
 from dragonfly_task_operator.engine.report import shrink
 from dragonfly_task_operator.engine.run import Means, Run
 from dragonfly_task_operator.engine.verdict import Verdict, suspended
 from dragonfly_task_operator.kube.cadence import Cadence
-from dragonfly_task_operator.kube.composing import RawStatus, compose, leaves_out, naming
 from dragonfly_task_operator.kube.events import Recorder
 from dragonfly_task_operator.kube.objects import ApiUnavailable, Objects, Snapshot, TooLarge
-from dragonfly_task_operator.kube.paging import Press, ReportLost, Written
+from dragonfly_task_operator.kube.paging import Press, ReportLost, Written, naming
 from dragonfly_task_operator.observability.logs import fields
 from dragonfly_task_operator.observability.metrics import Metrics
 from dragonfly_task_operator.observability.redaction import redact

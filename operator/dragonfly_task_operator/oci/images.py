@@ -1,4 +1,4 @@
-"""From an image target to what its image is made of: Secrets are read, and what other images use is left out."""
+"""From an image target to what its image is made of; what other images use is left out."""
 
 from __future__ import annotations
 
@@ -9,14 +9,11 @@ from dragonfly_task_operator.api.targets import Target
 from dragonfly_task_operator.engine.model import Image
 from dragonfly_task_operator.engine.ports import Troubled
 from dragonfly_task_operator.engine.subject import image_name
+from dragonfly_task_operator.oci.access import Access
 from dragonfly_task_operator.oci.addresses import Gate
-from dragonfly_task_operator.oci.authorities import trusting
-from dragonfly_task_operator.oci.credentials import Keyring, Secrets
 from dragonfly_task_operator.oci.locations import authority, canonical_host
 from dragonfly_task_operator.oci.proxies import NO_PROXIES, Proxies
-from dragonfly_task_operator.oci.pull_secrets import read_pull_secret
 from dragonfly_task_operator.oci.registry import Repository
-from dragonfly_task_operator.oci.retrying import persistently
 from dragonfly_task_operator.oci.transport import Transport, Trust
 from dragonfly_task_operator.oci.urls import ManifestURL
 from dragonfly_task_operator.oci.walking import Walk, Wishes
@@ -27,15 +24,15 @@ class RegistryImages:
 
     Args:
         gate: which registries may be asked.
-        secrets: where credentials are read.
+        access: gives credentials and certificates.
         proxies: where requests go through.
         at_once: most images read at once; the rest wait in line.
     """
 
-    def __init__(self, *, gate: Gate, secrets: Secrets, proxies: Proxies = NO_PROXIES, at_once: int = 16) -> None:
+    def __init__(self, *, gate: Gate, access: Access, proxies: Proxies = NO_PROXIES, at_once: int = 16) -> None:
         self._gate = gate
         self._proxies = proxies
-        self._secrets = secrets
+        self._access = access
         self._at_once = asyncio.Semaphore(at_once)
 
     async def read(self, target: Target, *, namespace: str, troubled: Troubled) -> Image:
@@ -50,8 +47,9 @@ class RegistryImages:
             InvalidTarget, ImageUnresolvable, RegistryDenied, SecretNotFound.
         """
         at = ManifestURL.of(target.image_reference or "", scheme=self._gate.scheme_of)
-        self._gate.check(at.url)  # before any Secret is read for it
-        keyring, trust = await self._read_secrets(target, at, namespace, troubled)
+        self._gate.check(at.url)  # before any credentials are read for it
+        keyring, context = await self._access.to(target, host=authority(at.url), namespace=namespace, troubled=troubled)
+        trust = Trust(context, canonical_host(at.url) if target.insecure_skip_tls_verify else None)
         async with self._at_once, Transport.open(self._gate, trust, self._proxies) as transport:
 
             async def read(at: ManifestURL, platform: str | None) -> Image:
@@ -78,18 +76,3 @@ class RegistryImages:
             ),
         )
         return replace(image, parts=parts, kept=len(image.parts) - len(parts), unknown=unknown)
-
-    async def _read_secrets(
-        self, target: Target, at: ManifestURL, namespace: str, troubled: Troubled
-    ) -> tuple[Keyring, Trust]:
-        keyring = Keyring()
-        if target.pull_secret_ref is not None:
-            name = target.pull_secret_ref.name
-            data = await persistently(lambda: self._secrets.read(namespace, name), troubled=troubled)
-            keyring = read_pull_secret(data, name=f"{namespace}/{name}", host=authority(at.url))
-        ca, ca_name = None, ""
-        if target.ca_secret_ref is not None:
-            ca_name = target.ca_secret_ref.name
-            ca = await persistently(lambda: self._secrets.read(namespace, ca_name), troubled=troubled)
-        context = trusting(ca, namespace=namespace, name=ca_name)
-        return keyring, Trust(context, canonical_host(at.url) if target.insecure_skip_tls_verify else None)

@@ -23,7 +23,7 @@ LETTERS = pytest.mark.parametrize("letter", ["x", "é", "界", "🐉", "<", "\\"
 
 
 ROOM = MAX_STATUS_BYTES * 3 // 4
-"""Bytes for results: what a status has besides takes the rest (tests/unit/kube/test_composing.py)."""
+"""Bytes for results: what a status has besides takes the rest (tests/unit/engine/test_composing.py)."""
 
 
 def failed(description: str = "refused", reason: PeerReason = PeerReason.UNREACHABLE) -> Failed:

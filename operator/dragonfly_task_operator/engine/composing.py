@@ -16,16 +16,12 @@ from dragonfly_task_operator.api.room import most_bytes
 from dragonfly_task_operator.api.specs import Spec, run_key
 from dragonfly_task_operator.api.status import Omitted, PeerCounts, Status
 from dragonfly_task_operator.engine.lifecycle import History, remember
-from dragonfly_task_operator.engine.report import MAX_FAILURES, MAX_STATUS_BYTES, omitting, shrink
+from dragonfly_task_operator.engine.report import MAX_FAILURES, MAX_STATUS_BYTES, shrink
 from dragonfly_task_operator.engine.subject import describe
 from dragonfly_task_operator.engine.verdict import MAX_MESSAGE, Verdict
-from dragonfly_task_operator.kube.paging import ReportLost, Written
-from dragonfly_task_operator.observability.redaction import cut, redact
+from dragonfly_task_operator.observability.redaction import cut
 
 RawStatus = dict[str, Any]
-
-MAX_NOTE = 400
-"""Characters of a message that tell of pages that could not be written."""
 
 _OF_A_RUN = ("progress", "peers", "images", "tasks", "failures", "failureSummary", "omitted")
 """The fields that tell what peers answered."""
@@ -101,20 +97,6 @@ def leaves_out(status: RawStatus) -> bool:
     Its lists were cut; or more peers were cleared than a list would show, since there is none of these.
     """
     return "omitted" in status or (status.get("peers") or {}).get("deleted", 0) > MAX_FAILURES
-
-
-def naming(report: Written | ReportLost | None, results: Status, verdict: Verdict) -> tuple[Status, Verdict]:
-    """Have results name the pages that were written, and a verdict say where they could not be."""
-    match report:
-        case None:
-            return results, verdict
-        case Written(names, omitted):
-            named = results.model_copy(update={"reports": names or None})
-            return omitting(named, (results.omitted or Omitted()).model_copy(update={"peers": omitted})), verdict
-        case ReportLost():
-            note = f"; TaskReports could not be written, so what the status leaves out is told nowhere: {report}"
-            note = cut(redact(note), MAX_NOTE)
-            return results, Verdict(verdict.reason, cut(verdict.message, MAX_MESSAGE - len(note)) + note)
 
 
 def suspend(

@@ -12,10 +12,10 @@ from dragonfly_task_operator.api.record import NOTHING_KNOWN, Record
 from dragonfly_task_operator.api.room import most_bytes
 from dragonfly_task_operator.api.specs import TaskSearchSpec, run_key
 from dragonfly_task_operator.api.status import Failure, FailureSummary, HistoryEntry, Omitted, PeerCounts, Status
+from dragonfly_task_operator.engine.composing import acknowledge, compose, give_up, leaves_out, withhold
 from dragonfly_task_operator.engine.lifecycle import MAX_HISTORY, Acknowledge, History, Rest, decide
 from dragonfly_task_operator.engine.verdict import MAX_MESSAGE, Verdict
-from dragonfly_task_operator.kube.composing import acknowledge, compose, give_up, leaves_out, naming, withhold
-from dragonfly_task_operator.kube.paging import ReportLost, Written
+from dragonfly_task_operator.kube.paging import ReportLost, Written, naming
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, 123456, tzinfo=UTC)
 SECOND = NOW.replace(microsecond=0)
