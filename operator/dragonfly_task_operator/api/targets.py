@@ -20,7 +20,7 @@ WAYS = ("url", "image", "imageManifestURL", "taskID", "contentForCalculatingTask
 _IMAGES = ("image", "imageManifestURL")
 _DOWNLOADS = ("url", *_IMAGES)
 
-_BELONGS_TO = {
+BELONGS_TO = {
     "pieceLength": _DOWNLOADS,
     "tag": _DOWNLOADS,
     "application": _DOWNLOADS,
@@ -34,6 +34,7 @@ _BELONGS_TO = {
     "caSecretRef": _IMAGES,
     "insecureSkipTLSVerify": _IMAGES,
 }
+"""The ways to name a task beside which a field makes sense."""
 
 _EXACTLY_ONE = f"a target names a task in exactly one way: {', '.join(WAYS[:-1])} or {WAYS[-1]}"
 _PIECE_LENGTH = (
@@ -46,7 +47,7 @@ MAX_PIECE_LENGTH = (1 << 63) - 1
 
 
 def _out_of_place(field: str) -> str:
-    *others, last = _BELONGS_TO[field]
+    *others, last = BELONGS_TO[field]
     return f"{field} goes only with {' or '.join(filter(None, (', '.join(others), last)))}"
 
 
@@ -266,7 +267,7 @@ class Target(Model):
         ways = [way for way in WAYS if way in given]
         if len(ways) != 1:
             raise ValueError(_EXACTLY_ONE)
-        for field, belongs_to in _BELONGS_TO.items():
+        for field, belongs_to in BELONGS_TO.items():
             if field in given and ways[0] not in belongs_to:
                 raise ValueError(_out_of_place(field))
         return self
@@ -281,7 +282,7 @@ TARGET_RULES = validations(
             f"!has(self.{field}) || {' || '.join(f'has(self.{way})' for way in belongs_to)}",
             _out_of_place(field),
         )
-        for field, belongs_to in _BELONGS_TO.items()
+        for field, belongs_to in BELONGS_TO.items()
     ),
 )
 """What a schema can't say of a target, as CEL rules for its schema."""

@@ -27,6 +27,8 @@ _OF_PEERS: Mapping[str, str] = {
 }
 
 _OF_RUNS: Mapping[str, str] = {
+    Reason.PENDING: "No operator runs, or it does not look after this namespace:"
+    " kubectl -n dragonfly-task-operator get pods,events",
     Reason.NO_SCHEDULER_REACHABLE: "The message has each scheduler's address and error: check `clusters` in the"
     " operator's settings, the Service, and the NetworkPolicy.",
     Reason.NO_PEERS_KNOWN: "The schedulers list no peer: were they restarted, wait five minutes. Or schedulerClusterIDs"

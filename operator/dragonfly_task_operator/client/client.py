@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
-from dragonfly_task_operator.api.base import API_VERSION
+from dragonfly_task_operator.api.base import API_VERSION, GROUP
 from dragonfly_task_operator.api.kinds import TASK_REPORT, Resource
 from dragonfly_task_operator.api.record import Record
 from dragonfly_task_operator.client import watching
-from dragonfly_task_operator.client.errors import NoSuchObject, NotTaken, Unreachable
-from dragonfly_task_operator.client.refusals import mapped, refusal
+from dragonfly_task_operator.client.errors import Foreign, NoSuchObject, NotTaken, Unreachable
+from dragonfly_task_operator.client.refusals import mapped, missing, refusal
 from dragonfly_task_operator.client.rows import Everyone, from_pages, from_status
 from dragonfly_task_operator.engine.fanout import fan_out
 from dragonfly_task_operator.kube.connection import Answer, Line
@@ -64,7 +65,7 @@ class Client:
                 {"fieldSelector": field_selector} if field_selector else {}
             )
             while True:
-                status, page = await self._ask("GET", _path(kind, namespace), query)
+                status, page = await self._ask(kind, "GET", _path(kind, namespace), query)
                 if status == HTTPStatus.GONE:
                     break
                 if status not in _SUCCESS:
@@ -89,7 +90,7 @@ class Client:
         """
         query = {"fieldValidation": "Strict"} | ({"dryRun": "All"} if dry_run else {})
         name = str(body["metadata"].get("name") or body["metadata"].get("generateName"))
-        status, made = await self._ask("POST", _path(kind, namespace), query, body)
+        status, made = await self._ask(kind, "POST", _path(kind, namespace), query, body)
         if status not in _SUCCESS:
             raise refusal(status, made, verb="create", kind=kind, namespace=namespace, name=name)
         return made
@@ -164,7 +165,7 @@ class Client:
         query = {"watch": "true", "resourceVersion": since, "timeoutSeconds": str(seconds)}
         query |= {"allowWatchBookmarks": "true"} | ({"fieldSelector": f"metadata.name={name}"} if name else {})
         path = _path(kind, namespace)
-        with mapped(self.server):
+        async with self._asking(kind):
             response = await self._line.request("GET", f"{path}?{urlencode(query)}", seconds=ASK_SECONDS)
             if response.status == HTTPStatus.OK:
                 return response
@@ -175,24 +176,42 @@ class Client:
     async def _object(
         self, kind: Resource, namespace: str, name: str, *, verb: str, method: str, body: Body | None = None
     ) -> Body:
-        status, answer = await self._ask(method, _path(kind, namespace, name), {}, body)
+        status, answer = await self._ask(kind, method, _path(kind, namespace, name), {}, body)
         if status not in _SUCCESS:
             raise refusal(status, answer, verb=verb, kind=kind, namespace=namespace, name=name)
         return answer
 
     async def _ask(
-        self, method: str, path: str, query: Mapping[str, str], body: Body | None = None
+        self, kind: Resource, method: str, path: str, query: Mapping[str, str], body: Body | None = None
     ) -> tuple[int, Body]:
-        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
-        with mapped(self.server):
+        content_type = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        async with self._asking(kind):
             response, content = await self._line.ask(
                 method,
                 f"{path}?{urlencode(query)}" if query else path,
                 seconds=ASK_SECONDS,
-                headers={"Content-Type": kind, "Accept": "application/json"},
+                headers={"Content-Type": content_type, "Accept": "application/json"},
                 data=None if body is None else json.dumps(body),
             )
         return response.status, json.loads(content)
+
+    @asynccontextmanager
+    async def _asking(self, kind: Resource) -> AsyncIterator[None]:
+        """Ask inside of the block, for objects of a kind. Raises Unreachable, KindsMissing."""
+        try:
+            with mapped(self.server):
+                yield
+        except Foreign:
+            # Of a group that it does not know, an API server says nothing but "404 page not found".
+            if await self._knows_group():
+                raise
+            raise missing(kind, "nor its group") from None
+
+    async def _knows_group(self) -> bool:
+        with mapped(self.server):
+            response, content = await self._line.ask("GET", "/apis", seconds=ASK_SECONDS)
+        groups = json.loads(content).get("groups") or ()
+        return response.status != HTTPStatus.OK or any(group.get("name") == GROUP for group in groups)
 
 
 def _path(kind: Resource, namespace: str | None, name: str | None = None) -> str:

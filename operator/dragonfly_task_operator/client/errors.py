@@ -23,6 +23,10 @@ class Unreachable(CannotAsk):
     """The API server does not answer, does not accept who asks, or can't serve just now."""
 
 
+class Foreign(Unreachable):
+    """Something answered that is no API server, or one that does not know the group of the kinds at all."""
+
+
 class KindsMissing(CannotAsk):
     """The API server does not know the kinds: nobody has installed them."""
 

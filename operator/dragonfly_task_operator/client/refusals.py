@@ -16,6 +16,7 @@ from dragonfly_task_operator.client.errors import (
     Changed,
     ClientError,
     Denied,
+    Foreign,
     Forgotten,
     KindsMissing,
     NoSuchObject,
@@ -39,7 +40,7 @@ def mapped(server: str) -> Iterator[None]:
         raise Unreachable(f"the API server {server} can't be asked: {error}; {advice}") from None
     except ForeignAnswer as error:
         advice = "something else answers there: look at the kubeconfig's server and proxy-url, and at HTTPS_PROXY"
-        raise Unreachable(f"the API server {server} can't be asked: {error}; {advice}") from None
+        raise Foreign(f"the API server {server} can't be asked: {error}; {advice}") from None
     except _NO_ANSWER as error:
         why = str(error) or type(error).__name__
         advice = "check that it runs, and that the context is the right one"
@@ -88,6 +89,11 @@ def _not_found(
         return NoSuchObject(f"there is no {kind.name} {namespace}/{name}")
     if details.get("kind") == "namespaces":
         return NoSuchObject(f"there is no namespace {details.get('name')}")
+    return missing(kind, message)
+
+
+def missing(kind: Resource, message: str) -> KindsMissing:
+    """Make the error that tells that a kind is not installed."""
     return KindsMissing(
         f"the API server does not know the kind {kind.plural}.{GROUP} ({message}): the CRDs of {API_VERSION} are not"
         " installed there. Who runs the cluster can say: dragonfly-task-operator crds | kubectl apply -f -"

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from dragonfly_task_operator.api.kinds import Resource
-from dragonfly_task_operator.client.errors import Forgotten, Unreachable
+from dragonfly_task_operator.client.errors import Denied, Forgotten, KindsMissing, Unreachable
+from dragonfly_task_operator.kube.connection import Answer
 
 if TYPE_CHECKING:
     from dragonfly_task_operator.client.client import Client
@@ -23,6 +24,8 @@ SILENT_SECONDS = WATCH_SECONDS + 10.0
 """Without a word, not even that it ends, for a watch to be given up."""
 PAUSE_SECONDS = 1.0
 """Before it is tried again what failed."""
+STARTING_SECONDS = 15.0
+"""An API server that starts does not know for seconds who may do what, and which kinds there are."""
 
 _BOOKMARK, _ERROR, _DELETED = "BOOKMARK", "ERROR", "DELETED"
 
@@ -69,8 +72,10 @@ class _Known:
 
 async def watch(client: Client, kind: Resource, namespace: str | None, *, name: str | None) -> AsyncIterator[Event]:
     """See `Client.watch`."""
+    clock = asyncio.get_running_loop().time
     known: dict[str, _Known] = {}
     since: str | None = None
+    is_let_in, give_up = False, float("inf")
     while True:
         try:
             if since is None:
@@ -79,28 +84,25 @@ async def watch(client: Client, kind: Resource, namespace: str | None, *, name: 
                 for event in _differences(known, items):
                     yield event
                 yield Listed()
-            async for line in _lines(client, kind, namespace, since=since, name=name):
-                body = line["object"]
-                since = str(body["metadata"]["resourceVersion"])
-                if line["type"] == _DELETED:
-                    uid = str(body["metadata"]["uid"])
-                    known.pop(uid, None)
-                    yield Gone(str(body["metadata"]["namespace"]), str(body["metadata"]["name"]), uid)
-                elif line["type"] != _BOOKMARK:
-                    _note(known, body)
-                    yield Seen(body)
+            response = await client.open_watch(kind, namespace, since=since, name=name, seconds=WATCH_SECONDS)
+            is_let_in, give_up = True, float("inf")
+            async for line in _lines(response, kind):
+                since = str(line["object"]["metadata"]["resourceVersion"])
+                if line["type"] != _BOOKMARK:
+                    yield _heard(known, line["type"], line["object"])
         except Forgotten:
             since = None
-        except Unreachable as error:
+        except (Unreachable, Denied, KindsMissing) as error:
+            if not isinstance(error, Unreachable):
+                give_up = min(give_up, clock() + STARTING_SECONDS)
+                if not is_let_in or clock() >= give_up:
+                    raise
             yield Trouble(str(error))
             await asyncio.sleep(PAUSE_SECONDS)
 
 
-async def _lines(
-    client: Client, kind: Resource, namespace: str | None, *, since: str, name: str | None
-) -> AsyncIterator[Mapping[str, Any]]:
+async def _lines(response: Answer, kind: Resource) -> AsyncIterator[Mapping[str, Any]]:
     """Give what one watch brings. Raises Forgotten, Unreachable."""
-    response = await client.open_watch(kind, namespace, since=since, name=name, seconds=WATCH_SECONDS)
     pending = b""
     async with response:
         while True:
@@ -134,6 +136,15 @@ def _event(line: bytes, kind: Resource) -> Mapping[str, Any]:
     if not metadata.get("resourceVersion") or (type_ != _BOOKMARK and not metadata.get("uid")):
         raise Unreachable(f"the watch of {kind.plural} brought what is no object: {line[:80]!r}")
     return dict(event)
+
+
+def _heard(known: dict[str, _Known], type_: str, body: Mapping[str, Any]) -> Event:
+    if type_ != _DELETED:
+        _note(known, body)
+        return Seen(body)
+    metadata = body["metadata"]
+    known.pop(str(metadata["uid"]), None)
+    return Gone(str(metadata["namespace"]), str(metadata["name"]), str(metadata["uid"]))
 
 
 def _differences(known: dict[str, _Known], items: Any) -> list[Event]:

@@ -179,3 +179,21 @@ async def test_what_waiting_does_not_help_against_ends_the_watch(answer: dict[st
     async with serving([web.json_response(answer, status=answer["code"])], []) as (client, _):
         with pytest.raises(kind):
             await events(client, 1)
+
+
+@pytest.mark.parametrize("is_for_good", [False, True])
+async def test_refusal_of_an_api_server_that_starts_is_waited_out_and_not_one_for_good(
+    monkeypatch: pytest.MonkeyPatch, *, is_for_good: bool
+) -> None:
+    monkeypatch.setattr(watching, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(watching, "STARTING_SECONDS", 0.0 if is_for_good else SECONDS)
+    refusal = status(403, "Forbidden", 'User "jane" cannot watch resource "tasksearches"')
+    watches: list[Any] = [[], web.json_response(refusal, status=403), [event("ADDED", body("one", 9))]]
+    async with serving([(5, [])], watches) as (client, _):
+        if is_for_good:
+            with pytest.raises(Denied):
+                await events(client, 3)
+        else:
+            _, trouble, seen = await events(client, 3)
+            assert isinstance(trouble, Trouble)
+            assert seen == Seen(body("one", 9))
