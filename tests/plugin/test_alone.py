@@ -19,12 +19,12 @@ def test_operator_that_does_not_run_is_told_and_how_to_look(editor: Plugin, obje
 
     assert done.code == 4
     assert (
-        "nothing has picked it up within 10 s: no operator runs, or it does not look after this namespace:"
-        " `kubectl -n dragonfly-task-operator get pods,events`\n"
+        "nothing has picked it up within 10 s. No operator runs, or it does not look after this namespace:"
+        " kubectl -n dragonfly-task-operator get pods,events\n"
     ) in done.err
     described = editor("describe", "unseen").out
     assert described.startswith("TaskSearch default/unseen\nPending: waiting for the operator\n")
-    assert "What to do: no operator runs" in described
+    assert "What to do: No operator runs" in described
 
 
 def test_kinds_that_are_not_installed_are_told_and_how_to_install_them(tmp_path: Path) -> None:

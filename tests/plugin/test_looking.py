@@ -90,7 +90,8 @@ def test_failures_are_described_with_what_to_do(viewer: Plugin) -> None:
     shown = viewer("describe", "failed").out
 
     assert shown.startswith("TaskDeletion default/failed\nPeersFailed: deleted from 1 of")
-    assert "1 peer failed:\n  Internal: n2: disk on fire\n    What to do: read it; most often its disk.\n" in shown
+    advice = "    What to do: The peer's own error: read it; most often it is the disk.\n"
+    assert f"1 peer failed:\n  Internal: n2: disk on fire\n{advice}" in shown
 
 
 @pytest.mark.usefixtures("runs")

@@ -76,10 +76,8 @@ def test_deletion_without_a_question_deletes_and_says_what_failed(editor: Plugin
 
     assert done.code == 1
     assert "PeersFailed: deleted from 2 of" in done.out
-    assert (
-        "1 peer failed:\n  PermissionDenied: n2: not for you\n    What to do: look at the peer's configuration.\n"
-        in done.out
-    )
+    advice = "    What to do: The peer refused the operator: look at the peer's configuration.\n"
+    assert f"1 peer failed:\n  PermissionDenied: n2: not for you\n{advice}" in done.out
     assert world.holders(task) == {"n2"}
 
     world.recovers()

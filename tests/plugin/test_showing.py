@@ -63,7 +63,7 @@ def test_run_that_nobody_has_picked_up_says_so(capsys: pytest.CaptureFixture[str
     describe(Session(), run("search-found", observedGeneration=-1), NOW)
 
     assert "Pending: waiting for the operator" in (shown := printed(capsys))
-    assert "What to do: no operator runs, or it does not look after this namespace" in shown
+    assert "What to do: No operator runs, or it does not look after this namespace" in shown
 
 
 PEERS = (

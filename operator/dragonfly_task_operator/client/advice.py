@@ -43,8 +43,8 @@ _OF_RUNS: Mapping[str, str] = {
     Reason.INVALID_SPEC: "The message says which target, and why it names no task.",
     Reason.INTERNAL_ERROR: "A defect of the operator: please report it, with the operator's log.",
     Reason.PARTIAL_RESULTS: "Found is what is listed. Nothing is known of the peers that failed.",
-    Reason.PEERS_FAILED: "Every other peer is clear. After you have mended what failed, run it again: peers that are"
-    " clear already answer at once.",
+    Reason.PEERS_FAILED: "After you have mended what failed, run it again: peers that are clear already answer at"
+    " once.",
 }
 
 

@@ -118,7 +118,7 @@ async def _tick(news: Callable[[], None]) -> None:
 async def _explain_silence(session: Session, followed: _Followed) -> None:
     await asyncio.sleep(UNSEEN_SECONDS)
     if followed.run.is_untouched and followed.trouble is None:
-        session.screen.note(f"nothing has picked it up within {UNSEEN_SECONDS:.0f} s: {on_run(Reason.PENDING)}")
+        session.screen.note(f"nothing has picked it up within {UNSEEN_SECONDS:.0f} s. {on_run(Reason.PENDING)}")
 
 
 def _explain(session: Session, followed: _Followed) -> None:
