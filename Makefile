@@ -28,7 +28,7 @@ $(VENV)/.made: requirements-dev.lock pyproject.toml
 controlplane: venv ## etcd, kube-apiserver and kubectl: found, or built into the cache folder
 	$(BIN)/python -m hack.controlplane build
 
-demo: controlplane ## search and delete on a simulated cluster, end to end, in a minute; KEEP=1 leaves it running
+demo: venv ## search and delete on a simulated cluster, first by exec, then in Kubernetes; KEEP=1 leaves it running
 	@$(BIN)/python -m hack.demo $(if $(KEEP),--keep)
 
 test: controlplane ## unit and integration tests, the latter on a real API server and the simulated Dragonfly

@@ -15,8 +15,10 @@ from typing import Any
 from hack.controlplane.errors import ControlPlaneError
 from hack.controlplane.server import ControlPlane
 from hack.demo import world
+from hack.demo.first import without_kubernetes
 from hack.demo.keeping import STOP, in_background
 from hack.demo.stopwatch import Stopwatch, stopwatch
+from hack.demo.telling import DemoError, Teller, check, show
 from hack.installation import install, running_operator
 from hack.kubectl import Kubectl, KubectlError
 from tests.registry.real import RealRegistry
@@ -25,35 +27,20 @@ from tests.simulator.control import Control, Simulation
 FAILURES = r'{range .status.failures[*]}{.hostname}{"\t"}{.reason}{"\t"}{.description}{"\n"}{end}'
 
 
-class DemoError(Exception):
-    """Something is not as it must be."""
-
-
-def check(what: str, *, holds: bool) -> None:
-    """Say that something holds. Raises DemoError when it does not."""
-    print(f"  {'ok' if holds else 'NOT OK':6} {what}", flush=True)
-    if not holds:
-        raise DemoError(what)
-
-
 class Demo:
     """A user with kubectl, and what they see."""
 
-    def __init__(self, kubectl: Kubectl, dragonfly: Control, watch: Stopwatch, started: float) -> None:
+    def __init__(self, kubectl: Kubectl, dragonfly: Control, watch: Stopwatch, teller: Teller) -> None:
         self._kubectl = kubectl
         self._dragonfly = dragonfly
         self._watch = watch
-        self._started = started
-
-    def tell(self, step: str) -> None:
-        """Say what comes next, and when."""
-        print(f"\n[{time.monotonic() - self._started:5.1f} s] {step}", flush=True)
+        self._tell = teller.tell
 
     def show(self, *arguments: str) -> str:
         """Run kubectl before the user's eyes."""
         print(f"$ kubectl {' '.join(arguments)}", flush=True)
         output = self._kubectl.must(*arguments)
-        print("".join(f"  {line}\n" for line in output.splitlines()), end="", flush=True)
+        show(output)
         return output
 
     def run(self, kind: str, name: str, *, within: float = 10, registry: RealRegistry | None = None) -> dict[str, Any]:
@@ -79,7 +66,7 @@ class Demo:
 
     def search(self) -> None:
         """Search by URL, by task id, and by content."""
-        self.tell("Which peers cache these tasks? By URL, by task id, by content:")
+        self._tell("Which peers cache these tasks? By URL, by task id, by content:")
         expected = {
             "find-model": world.MODEL_ON,
             "find-by-task-id": frozenset({"n10"}),
@@ -93,7 +80,7 @@ class Demo:
 
     def delete(self) -> None:
         """Ask what would be deleted, then delete it."""
-        self.tell("What would a deletion of the model delete? Nothing is deleted yet:")
+        self._tell("What would a deletion of the model delete? Nothing is deleted yet:")
         status = self.run("tdel", "dry-run")
         caching = (reason_of(status), status["peers"]["caching"])
         check("dry-run: eight peers", holds=caching == ("DryRun", len(world.MODEL_ON)))
@@ -101,7 +88,7 @@ class Demo:
             "every one of them still has it",
             holds=self._dragonfly.holders(world.task_of("dry-run")) == world.MODEL_ON,
         )
-        self.tell("Delete the model from every peer:")
+        self._tell("Delete the model from every peer:")
         status = self.run("tdel", "purge-model")
         counted = (status["peers"]["deleted"], status["peers"]["alreadyAbsent"])
         check("purge-model: Deleted", holds=reason_of(status) == "Deleted")
@@ -111,13 +98,13 @@ class Demo:
 
     def purge_image(self, registry: RealRegistry) -> None:
         """Search for an image, and delete it but for what another image uses."""
-        self.tell(f"Which peers have this image? (Docker's registry at {registry.host} stands for the examples'.)")
+        self._tell(f"Which peers have this image? (Docker's registry at {registry.host} stands for the examples'.)")
         world.pull_image(self._dragonfly)
         status = self.run("tsearch", "image-search", registry=registry)
         self.show("get", "tsearch", "image-search", "-o=jsonpath={.status.images[0].summary}")
         having = (status["images"][0]["peersWithAll"], status["images"][0]["peersWithSome"])
         check("image-search: all of it on three peers, some of it on one", holds=having == (len(world.IMAGE_ON), 1))
-        self.tell("Delete it, but keep what it shares with a good one:")
+        self._tell("Delete it, but keep what it shares with a good one:")
         status = self.run("tdel", "image-deletion", registry=registry)
         check("image-deletion: Deleted", holds=reason_of(status) == "Deleted")
         left = [blob for blob in world.IMAGE.blobs if self._dragonfly.holders(blob.hex)]
@@ -125,7 +112,7 @@ class Demo:
 
     def delete_in_vain(self) -> None:
         """Delete where two peers fail, and show what is said of them."""
-        self.tell(f"Delete the dataset, while {world.UNREACHABLE} is down and the disk of {world.BROKEN} is broken:")
+        self._tell(f"Delete the dataset, while {world.UNREACHABLE} is down and the disk of {world.BROKEN} is broken:")
         world.fall_ill(self._dragonfly)
         status = self.run("tdel", "purge-dataset", within=30)
         self.show("get", "taskdeletions")
@@ -170,14 +157,17 @@ def start_registry(stack: ExitStack, folder: Path) -> RealRegistry | None:
 
 def demo(hold: Callable[[], None] | None) -> int:
     """Run everything, and give the exit code. `hold` is called at the end, with everything still running."""
-    started = time.monotonic()
+    teller = Teller()
     with ExitStack() as stack:
         try:
-            print("starting etcd and kube-apiserver, applying deploy/, starting Dragonfly (simulated)", flush=True)
+            print("starting Dragonfly (simulated)", flush=True)
+            simulated = stack.enter_context(world.dragonfly())
+            teller.tell(f"{world.SCHEDULERS} schedulers, {world.PEERS} peers and {world.SEEDS} seed peers are up.")
+            without_kubernetes(simulated, teller)
+            teller.tell("Now in Kubernetes: starting etcd and kube-apiserver, applying deploy/, starting the operator")
             control_plane = stack.enter_context(ControlPlane())
             kubectl = Kubectl.as_admin(control_plane)
             install(kubectl)
-            simulated = stack.enter_context(world.dragonfly())
             settings = [f"--scheduler={address}" for address in simulated.scheduler_addresses]
             registry = start_registry(stack, control_plane.directory / "registry")
             if registry is not None:
@@ -185,8 +175,7 @@ def demo(hold: Callable[[], None] | None) -> int:
             log = control_plane.directory / "operator.log"
             stack.enter_context(running_operator(control_plane, settings, log=log))
             watch = stack.enter_context(stopwatch(kubectl, "tasksearches", "taskdeletions"))
-            user = Demo(kubectl, simulated.control, watch, started)
-            user.tell(f"{world.SCHEDULERS} schedulers, {world.PEERS} peers and {world.SEEDS} seed peers are up.")
+            user = Demo(kubectl, simulated.control, watch, teller)
             wait_for(control_plane.directory / "operator.log", "operator.started")
             user.search()
             user.delete()
@@ -196,7 +185,7 @@ def demo(hold: Callable[[], None] | None) -> int:
         except (DemoError, KubectlError, ControlPlaneError, TimeoutError) as error:
             print(f"\nThe demo failed: {error}", file=sys.stderr, flush=True)
             return 1
-        print(f"\nAll of it is as it must be, after {time.monotonic() - started:.0f} s.", flush=True)
+        print(f"\nAll of it is as it must be, after {teller.seconds:.0f} s.", flush=True)
         if hold is not None:
             tell_how_to_go_on(kubectl, simulated)
             hold()
