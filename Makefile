@@ -6,6 +6,7 @@ PYTHON ?= python3
 # Test files that run at once: most of their time is waiting. Each has a control plane of its own (0.4 GB).
 WORKERS ?= 3
 AT_ONCE = -n $(WORKERS) --dist loadfile
+MAKE_VENV = $(PYTHON) -m venv $(VENV) || { echo "no virtual environment can be made: install python3-venv (apt-get install python3-venv)" >&2; exit 1; }
 LOCK = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-annotate --no-header \
 	--no-emit-index-url --no-emit-find-links --no-config
 
@@ -17,18 +18,26 @@ help: ## this list
 
 venv: $(VENV)/.made ## the Python environment, from the lock file
 
+# What the operator itself needs, without the tools: enough for the demo's first step.
+$(VENV)/.runs: requirements.lock
+	@$(MAKE_VENV)
+	$(BIN)/pip install -q --no-compile --require-hashes -r requirements.lock
+	@touch $@
+
 $(VENV)/.made: requirements-dev.lock pyproject.toml
-	@$(PYTHON) -m venv $(VENV) || { echo "no virtual environment can be made: install python3-venv (apt-get install python3-venv)" >&2; exit 1; }
+	@$(MAKE_VENV)
 	$(BIN)/pip install -q --require-hashes -r requirements-dev.lock
 	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
 	@# Where the environment keeps Python from writing byte code, each of hundreds of processes would compile it anew.
 	$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib operator hack tests benchmarks
-	@touch $@
+	@touch $(VENV)/.runs $@
 
 controlplane: venv ## etcd, kube-apiserver and kubectl: found, or built into the cache folder
 	$(BIN)/python -m hack.controlplane build
 
-demo: venv ## search and delete on a simulated cluster, first by exec, then in Kubernetes; KEEP=1 leaves it running
+demo: $(VENV)/.runs ## search and delete on a simulated cluster, first by exec, then in Kubernetes; KEEP=1 leaves it running
+	@PYTHONPATH=operator $(BIN)/python -m hack.demo.first
+	@$(MAKE) --no-print-directory controlplane
 	@$(BIN)/python -m hack.demo $(if $(KEEP),--keep)
 
 test: controlplane ## unit and integration tests, the latter on a real API server and the simulated Dragonfly

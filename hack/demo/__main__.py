@@ -1,4 +1,4 @@
-"""The demo's steps, in the order in which a user would take them."""
+"""The demo's steps in Kubernetes, in the order in which a user would take them. The step before them is `first.py`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from typing import Any
 from hack.controlplane.errors import ControlPlaneError
 from hack.controlplane.server import ControlPlane
 from hack.demo import world
-from hack.demo.first import without_kubernetes
 from hack.demo.keeping import STOP, in_background
 from hack.demo.stopwatch import Stopwatch, stopwatch
 from hack.demo.telling import DemoError, Teller, check, show
@@ -160,14 +159,11 @@ def demo(hold: Callable[[], None] | None) -> int:
     teller = Teller()
     with ExitStack() as stack:
         try:
-            print("starting Dragonfly (simulated)", flush=True)
-            simulated = stack.enter_context(world.dragonfly())
-            teller.tell(f"{world.SCHEDULERS} schedulers, {world.PEERS} peers and {world.SEEDS} seed peers are up.")
-            without_kubernetes(simulated, teller)
-            teller.tell("Now in Kubernetes: starting etcd and kube-apiserver, applying deploy/, starting the operator")
+            print("starting etcd and kube-apiserver, applying deploy/, starting Dragonfly (simulated)", flush=True)
             control_plane = stack.enter_context(ControlPlane())
             kubectl = Kubectl.as_admin(control_plane)
             install(kubectl)
+            simulated = stack.enter_context(world.dragonfly())
             settings = [f"--scheduler={address}" for address in simulated.scheduler_addresses]
             registry = start_registry(stack, control_plane.directory / "registry")
             if registry is not None:
@@ -176,6 +172,7 @@ def demo(hold: Callable[[], None] | None) -> int:
             stack.enter_context(running_operator(control_plane, settings, log=log))
             watch = stack.enter_context(stopwatch(kubectl, "tasksearches", "taskdeletions"))
             user = Demo(kubectl, simulated.control, watch, teller)
+            teller.tell(f"{world.SCHEDULERS} schedulers, {world.PEERS} peers and {world.SEEDS} seed peers are up.")
             wait_for(control_plane.directory / "operator.log", "operator.started")
             user.search()
             user.delete()

@@ -1,4 +1,7 @@
-"""The first step: `exec`, which needs neither an API server nor anything else that would have to be built."""
+"""The first step: `exec`, which needs no API server, nor anything but what the operator itself is made of.
+
+So it is there while the rest has yet to be installed and built: `python -m hack.demo.first`.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,14 @@ import yaml
 from hack.demo import world
 from hack.demo.telling import DemoError, Teller, check, show
 from hack.installation import ROOT
-from tests.simulator.control import Simulation
+from tests.simulator.control import ControlError, Simulation
 
 _PATIENCE = 60.0
 """Seconds for an `exec` to end, on a machine that is busy with other things, too."""
 
 
 def without_kubernetes(simulated: Simulation, teller: Teller) -> None:
-    """Search for the model and delete it. In the end the peers have it again, as the steps after this one want it."""
+    """Search for the model, and delete it. Raises DemoError."""
     task = world.task_of("find-model")
     teller.tell("Which peers cache this model? Without Kubernetes, by exec:")
     found = _exec(simulated, "find-model")
@@ -28,8 +31,6 @@ def without_kubernetes(simulated: Simulation, teller: Teller) -> None:
     deleted = _exec(simulated, "purge-model")
     check("exec: Deleted", holds=deleted["reason"] == "Deleted")
     check("no peer has the model any more", holds=not simulated.control.holders(task))
-    simulated.control.caches(task, on=",".join(sorted(world.MODEL_ON)))
-    print("  (For what follows, the same peers download it again.)", flush=True)
 
 
 def _exec(simulated: Simulation, name: str) -> dict[str, Any]:
@@ -49,3 +50,21 @@ def _exec(simulated: Simulation, name: str) -> dict[str, Any]:
         raise DemoError(f"exec ended with {done.returncode}: {done.stdout}")
     status: dict[str, Any] = yaml.safe_load(done.stdout)["status"]
     return status
+
+
+def main() -> int:
+    """Run it; gives the exit code."""
+    teller = Teller()
+    print("starting Dragonfly (simulated)", flush=True)
+    with world.dragonfly() as simulated:
+        teller.tell(f"{world.SCHEDULERS} schedulers, {world.PEERS} peers and {world.SEEDS} seed peers are up.")
+        try:
+            without_kubernetes(simulated, teller)
+        except (DemoError, ControlError, subprocess.TimeoutExpired) as error:
+            print(f"\nThe demo failed: {error}", file=sys.stderr, flush=True)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

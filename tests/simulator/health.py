@@ -1,22 +1,27 @@
-"""grpc.health.v1, as schedulers and dfdaemons both serve it."""
+"""grpc.health.v1, as schedulers and dfdaemons both serve it.
+
+Its messages are written by those of protobuf's own that are the same on the wire: the demo runs on what the operator
+needs, and grpcio-health-checking is no part of that.
+"""
 
 from __future__ import annotations
 
 import grpc
-from grpc_health.v1 import health_pb2  # type: ignore[import-untyped]  # grpcio-health-checking ships no types
+from google.protobuf.wrappers_pb2 import Int32Value, StringValue
 
 from tests.simulator.endpoint import Endpoint, Handler, StatusError
 
 METHOD = "/grpc.health.v1.Health/Check"
-_SERVING: bytes = health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.SERVING).SerializeToString()
+_SERVING: bytes = Int32Value(value=1).SerializeToString()
+"""A HealthCheckResponse whose status is SERVING."""
 
 
 def health_handler(endpoint: Endpoint) -> Handler:
     """Make the handler of Check: the server as a whole serves, and no other name is known. No limit counts it."""
-    return endpoint.unary("health", health_pb2.HealthCheckRequest, _check, limited=False)
+    return endpoint.unary("health", StringValue, _check, limited=False)
 
 
-async def _check(request: health_pb2.HealthCheckRequest) -> bytes:
-    if request.service:
+async def _check(service: StringValue) -> bytes:
+    if service.value:
         raise StatusError(grpc.StatusCode.NOT_FOUND, "unknown service")
     return _SERVING
