@@ -11,7 +11,7 @@ LOCK = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-has
 	--no-emit-index-url --no-emit-find-links --no-config
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-faults test-faults-long test-real bench bench-check dragonfly-client lint types generate lock controlplane
+.PHONY: help venv demo test test-faults test-faults-long test-real bench bench-check dragonfly-client pictures lint types generate lock controlplane
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -59,6 +59,9 @@ endif
 
 dragonfly-client: venv ## dfdaemon and dfget for test-real, built into the cache folder (half an hour, once)
 	$(BIN)/python -m hack.dragonfly_client
+
+pictures: controlplane ## the pictures of docs/console.md, anew (needs chromium on the PATH)
+	KEEP_PICTURES=1 $(BIN)/pytest -q tests/console/test_pictures.py
 
 bench: controlplane ## the operator beside bare loops of Go and grpc.aio; ROWS=search,… or all, REFERENCE=1 to keep it; 2 quiet cores
 	$(BIN)/python -m benchmarks $(if $(ROWS),--rows $(ROWS)) $(if $(REFERENCE),--reference)

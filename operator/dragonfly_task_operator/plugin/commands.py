@@ -8,6 +8,7 @@ from dragonfly_task_operator import __version__
 from dragonfly_task_operator.plugin.asking import delete, search
 from dragonfly_task_operator.plugin.looking import describe, get, report
 from dragonfly_task_operator.plugin.options import PROGRAM, Session, kubectl_options, write_examples
+from dragonfly_task_operator.plugin.serving import console
 from dragonfly_task_operator.plugin.steering import cancel, rerun, resume, suspend, wait
 
 _EXAMPLES = """
@@ -46,5 +47,5 @@ def dragonfly(context: click.Context) -> None:
     context.ensure_object(Session)
 
 
-for _command in (search, delete, get, describe, report, wait, rerun, suspend, resume, cancel):
+for _command in (search, delete, get, describe, report, wait, rerun, suspend, resume, cancel, console):
     dragonfly.add_command(_command)

@@ -1,0 +1,378 @@
+"""Every state has its page, and says what is so."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from dragonfly_task_operator.client.errors import Changed, Denied, KindsMissing, NotTaken, Unreachable
+from tests.console.conftest import SECONDS, Visit, Visitor
+from tests.console.scripted import ScriptedClient, a_status, an_object
+
+TASK = "a1" * 32
+TARGET = {"targets": [{"taskID": TASK}]}
+ATTACK = '<script>alert("x")</script>'
+TOLD = {"startTime": "2026-11-26T02:00:00Z", "completionTime": "2026-11-26T02:00:03Z"}
+
+
+def a_peer(number: int, **more: Any) -> dict[str, Any]:
+    return {
+        "hostID": f"h{number}",
+        "hostname": f"n{number}",
+        "ip": f"10.0.0.{number}",
+        "hostType": "normal",
+        "schedulerClusterID": 1 + number % 2,
+        "finished": True,
+        **more,
+    }
+
+
+def a_task(*holders: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {
+        "taskID": TASK,
+        "target": 0,
+        "identity": "taskID",
+        "result": "Found",
+        "peers": {"total": 50, "caching": len(holders)},
+        "contentLength": 1 << 30,
+        "cachedBy": list(holders),
+        **more,
+    }
+
+
+def a_preview(**more: Any) -> dict[str, Any]:
+    status = a_status("True", "DryRun", "would be deleted", peers={"total": 50, "caching": 2}, **TOLD)
+    return an_object(
+        "TaskDeletion",
+        "preview",
+        {**TARGET, "dryRun": True, **more},
+        {**status, "tasks": [a_task(a_peer(1), a_peer(2))]},
+    )
+
+
+PREVIEW = "/executions/taskdeletions/default/preview"
+
+
+async def shown(visit: Visit, client: ScriptedClient, path: str) -> tuple[int, str]:
+    async with visit(client) as visitor:
+        return await visitor.get(path)
+
+
+async def test_no_runs_yet(visit: Visit) -> None:
+    async with visit(ScriptedClient()) as visitor:
+        assert "Begin with a search" in await visitor.until("/executions", "Nothing has been searched for")
+
+
+async def test_runs_that_have_not_come_yet(visit: Visit) -> None:
+    status, text = await shown(visit, ScriptedClient(is_silent=True), "/executions")
+
+    assert (status, "Asking the API server…" in text) == (200, True)
+
+
+@pytest.mark.parametrize(
+    ("failing", "status", "words"),
+    [
+        (Unreachable("the API server https://api:6443 can't be reached"), 502, "The API server can&#39;t be asked"),
+        (
+            Denied("no", verb="list", plural="tasksearches", namespace="default"),
+            403,
+            "the ClusterRole dragonfly-tasks-view grants it",
+        ),
+        (KindsMissing("the API server knows no tasksearches: kubectl apply -k deploy"), 502, "kubectl apply -k deploy"),
+    ],
+    ids=["gone", "denied", "no CRDs"],
+)
+async def test_what_can_not_be_asked_is_told_on_every_page(
+    visit: Visit, failing: Exception, status: int, words: str
+) -> None:
+    client = ScriptedClient([a_preview()])
+    client.failing = failing  # type: ignore[assignment]
+    async with visit(client) as visitor:
+        answer = await visitor.get(PREVIEW)
+        listed = await visitor.until("/executions", "Not up to date.")
+
+    assert (answer[0], words in answer[1]) == (status, True)
+    assert "Nothing is known yet." in listed
+    assert "Nothing has been searched for" not in listed
+
+
+async def test_run_that_is_not_there(visit: Visit) -> None:
+    status, text = await shown(visit, ScriptedClient(), "/executions/tasksearches/default/none")
+
+    assert (status, "There is no such execution" in text) == (404, True)
+
+
+async def test_run_that_nobody_picks_up_says_how_to_look(visit: Visit) -> None:
+    client = ScriptedClient([an_object("TaskSearch", "forgotten", TARGET)])
+
+    _, text = await shown(visit, client, "/executions/tasksearches/default/forgotten")
+
+    assert "PENDING" in text
+    assert "Nothing has picked this up" in text
+    assert "kubectl -n dragonfly-task-operator get pods,events" in text
+
+
+async def test_run_that_goes_shows_how_far_it_is(visit: Visit) -> None:
+    status = a_status("Unknown", "Running", "asking", progress="812/1236", peers={"total": 1236, "deleted": 4})
+    client = ScriptedClient([an_object("TaskDeletion", "going", TARGET, status)])
+
+    _, text = await shown(visit, client, "/executions/taskdeletions/default/going")
+
+    assert "812 of 1,236 pairs of task and peer are settled." in text
+    assert '<progress max="1236" value="812"' in text
+    assert "Cancel" in text
+
+
+async def test_failed_run_says_why_and_what_to_do(visit: Visit) -> None:
+    failure = {"taskID": TASK, "reason": "Internal", "description": "disk on fire", "attempts": 7}
+    status = a_status(
+        "False",
+        "PeersFailed",
+        "1 of 50 peers failed",
+        peers={"total": 50, "caching": 2, "deleted": 1, "failed": 1},
+        failures=[a_peer(11, **failure)],
+        failureSummary=[{"reason": "Internal", "count": 1, "example": "n11: disk on fire"}],
+        **TOLD,
+    )
+    client = ScriptedClient([an_object("TaskDeletion", "failed", TARGET, status)])
+
+    _, text = await shown(visit, client, "/executions/taskdeletions/default/failed")
+
+    assert "FAILURE" in text
+    assert "1 of 50 peers failed" in text
+    assert "<p>disk on fire</p>" in text
+    assert "7 attempts" in text
+    assert "most often" in text  # what to do about Internal
+
+
+async def test_preview_tells_what_would_go(visit: Visit) -> None:
+    _, text = await shown(visit, ScriptedClient([a_preview()]), PREVIEW)
+
+    assert "<strong>1 task</strong> from <strong>2 peers</strong>, about <strong>2.0 GiB</strong>" in text
+
+
+async def confirm(visitor: Visitor, **typed: str) -> tuple[int, str]:
+    return await visitor.post(f"{PREVIEW}/confirm", **{"version": "7", **typed})
+
+
+async def test_preview_is_carried_out_when_the_word_is_typed(visit: Visit) -> None:
+    client = ScriptedClient([a_preview()])
+    async with visit(client) as visitor:
+        status, led_to = await confirm(visitor, word="DELETE", unreachablePeers="Ignore", unfinishedDownloads="Wait")
+
+    assert (status, led_to.endswith(PREVIEW)) == (303, True)
+    spec = {"dryRun": False, "unreachablePeers": "Ignore", "unfinishedDownloads": "Wait"}
+    assert client.asked == [("patch", {"spec": spec})]
+
+
+@pytest.mark.parametrize("word", ["", "delete", "DELETE IT", "DELET"])
+async def test_nothing_is_deleted_for_another_word(visit: Visit, word: str) -> None:
+    client = ScriptedClient([a_preview()])
+    async with visit(client) as visitor:
+        status, text = await confirm(visitor, word=word)
+
+    assert (status, "Nothing is deleted: type DELETE" in text, client.asked) == (422, True, [])
+
+
+async def test_nothing_is_deleted_that_is_not_as_it_was_seen(visit: Visit) -> None:
+    client = ScriptedClient([a_preview()])
+    async with visit(client) as visitor:
+        status, text = await confirm(visitor, word="DELETE", version="6")
+
+    assert (status, "it has changed since you looked" in text, client.asked) == (422, True, [])
+
+
+async def test_nothing_is_deleted_when_it_changes_at_the_last_moment(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = ScriptedClient([a_preview()])
+
+    async def patch(*_: object, **__: object) -> None:
+        raise Changed("it has changed")
+
+    monkeypatch.setattr(client, "patch", patch)
+    async with visit(client) as visitor:
+        status, text = await confirm(visitor, word="DELETE")
+
+    assert (status, "it has changed since you looked" in text) == (422, True)
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        a_preview(suspend=True) | {"status": a_status("Unknown", "Running")},
+        an_object("TaskDeletion", "preview", TARGET, a_status("True", "Deleted", **TOLD)),
+    ],
+    ids=["not finished", "no preview"],
+)
+async def test_only_a_finished_preview_is_carried_out(visit: Visit, run: dict[str, Any]) -> None:
+    client = ScriptedClient([run])
+    async with visit(client) as visitor:
+        status, _ = await confirm(visitor, word="DELETE")
+
+    assert (status, client.asked) == (422, [])
+
+
+async def test_preview_of_a_search_deletes_nothing(visit: Visit) -> None:
+    search = an_object("TaskSearch", "found", {**TARGET, "schedulerClusterIDs": [1], "suspend": False})
+    client = ScriptedClient([search])
+    async with visit(client) as visitor:
+        status, led_to = await visitor.post("/executions/tasksearches/default/found/preview")
+
+    assert (status, led_to.rpartition("/executions/")[2]) == (303, "taskdeletions/default/deletion-x7k2p")
+    ((verb, made),) = client.asked
+    assert (verb, made["kind"], made["spec"]["dryRun"]) == ("create", "TaskDeletion", True)
+    assert (made["spec"]["targets"], made["spec"]["schedulerClusterIDs"]) == (TARGET["targets"], [1])
+
+
+async def test_deletion_is_not_done_again_without_a_preview(visit: Visit) -> None:
+    client = ScriptedClient([an_object("TaskDeletion", "done", TARGET, a_status("True", "Deleted", **TOLD))])
+    async with visit(client) as visitor:
+        status, _ = await visitor.post("/executions/taskdeletions/default/done/again")
+
+    assert (status, client.asked) == (409, [])
+
+
+@pytest.mark.parametrize(("action", "suspend"), [("suspend", True), ("resume", False)])
+async def test_run_is_cancelled_and_gone_on_with(visit: Visit, action: str, *, suspend: bool) -> None:
+    client = ScriptedClient([an_object("TaskSearch", "going", TARGET)])
+    async with visit(client) as visitor:
+        await visitor.post(f"/executions/tasksearches/default/going/{action}")
+
+    assert client.asked == [("patch", {"spec": {"suspend": suspend}})]
+
+
+async def test_search_again_asks_for_a_new_run(visit: Visit) -> None:
+    client = ScriptedClient([an_object("TaskSearch", "old", TARGET, a_status("True", "Found", **TOLD))])
+    async with visit(client) as visitor:
+        await visitor.post("/executions/tasksearches/default/old/again")
+        await visitor.post("/executions/tasksearches/default/old/again")
+
+    first, second = (patch["spec"]["runID"] for _, patch in client.asked)
+    assert first != second
+
+
+async def test_what_the_form_can_not_take_is_told_and_nothing_typed_is_lost(visit: Visit) -> None:
+    client = ScriptedClient()
+    async with visit(client) as visitor:
+        status, text = await visitor.post("/searches", way="url", url="nonsense", tag="prod")
+
+    assert (status, client.asked) == (422, [])
+    assert 'value="nonsense"' in text
+    assert 'value="prod"' in text
+    assert 'aria-invalid="true" aria-describedby="url-problem"' in text
+
+
+async def test_what_the_api_server_does_not_take_is_told_in_its_words(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = ScriptedClient()
+
+    async def create(*_: object, **__: object) -> None:
+        raise NotTaken("a policy of the cluster forbids it")
+
+    monkeypatch.setattr(client, "create", create)
+    async with visit(client) as visitor:
+        status, text = await visitor.post("/searches", way="taskID", taskID=TASK)
+
+    assert (status, "a policy of the cluster forbids it" in text) == (422, True)
+
+
+async def test_typed_things_are_shown_as_yaml_before_anything_is_made(visit: Visit) -> None:
+    client = ScriptedClient()
+    async with visit(client) as visitor:
+        _, text = await visitor.post("/manifest", way="taskID", taskID=TASK, name="mine")
+
+    assert client.asked == []
+    assert (
+        f"kind: TaskSearch\nmetadata:\n  name: mine\n  namespace: default\nspec:\n  targets:\n  - taskID: {TASK}"
+        in text
+    )
+    assert "dryRun: true" in text
+
+
+async def test_nothing_that_others_wrote_becomes_html(visit: Visit) -> None:
+    failure = {"taskID": TASK, "reason": ATTACK, "description": ATTACK, "attempts": 1}
+    status = a_status(
+        "False",
+        ATTACK,
+        ATTACK,
+        summary=ATTACK,
+        failures=[{**a_peer(1, **failure), "hostname": ATTACK}],
+        failureSummary=[{"reason": ATTACK, "count": 1, "example": ATTACK}],
+        tasks=[a_task(url=ATTACK)],
+        images=[{"summary": ATTACK}],
+        history=[{"reason": ATTACK, "runID": ATTACK}],
+        **TOLD,
+    )
+    client = ScriptedClient([an_object("TaskDeletion", "evil", {"targets": [{"taskID": ATTACK}]}, status)])
+    async with visit(client) as visitor:
+        pages = [
+            (await visitor.get("/executions/taskdeletions/default/evil?q=%22%3E%3Cscript%3E&sort=%22%3E%3Cscript%3E"))[
+                1
+            ],
+            await visitor.until("/executions", "evil"),
+            (await visitor.post("/searches", url=ATTACK))[1],
+        ]
+
+    assert [page.count("<script>") for page in pages] == [0, 0, 0]
+
+
+async def test_no_value_that_signs_a_url_is_shown_but_in_the_yaml(visit: Visit) -> None:
+    spec = {"targets": [{"url": "https://models.example.com/x?X-Amz-Signature=hush"}]}
+    client = ScriptedClient([an_object("TaskSearch", "signed", spec)])
+    async with visit(client) as visitor:
+        listed = await visitor.until("/executions", "signed")
+        _, text = await visitor.get("/executions/tasksearches/default/signed")
+
+    assert "X-Amz-Signature=REDACTED" in listed
+    assert "hush" not in listed
+    assert "hush" not in text.partition('id="yaml-title"')[0]
+
+
+@pytest.mark.parametrize(
+    "status",
+    [{}, {"conditions": "none", "peers": [], "tasks": {"a": 1}, "history": "x", "failureSummary": 3, "omitted": 1}],
+    ids=["none", "other types"],
+)
+async def test_status_of_another_version_is_shown_as_far_as_it_can_be(visit: Visit, status: dict[str, Any]) -> None:
+    run = an_object("TaskSearch", "other", TARGET) | {"status": status}
+
+    code, text = await shown(visit, ScriptedClient([run]), "/executions/tasksearches/default/other")
+
+    assert (code, "other" in text) == (200, True)
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("", {"went", "failed", "goes"}),
+        ("?state=SUCCESS", {"went"}),
+        ("?state=FAILURE", {"failed"}),
+        ("?state=PENDING", {"goes"}),
+        ("?kind=taskdeletions", {"failed"}),
+        ("?q=WENT", {"went"}),
+        ("?q=nothing", set()),
+    ],
+)
+async def test_executions_are_filtered(visit: Visit, query: str, names: set[str]) -> None:
+    runs = [
+        an_object("TaskSearch", "went", TARGET, a_status("True", "Found")),
+        an_object("TaskDeletion", "failed", TARGET, a_status("False", "PeersFailed")),
+        an_object("TaskSearch", "goes", TARGET, a_status("Unknown", "Running")),
+    ]
+    async with visit(ScriptedClient(runs)) as visitor:
+        await visitor.until("/executions", "3 executions")
+        _, text = await visitor.get(f"/executions{query}")
+
+    assert {name for name in ("went", "failed", "goes") if f">{name}</a>" in text} == names
+
+
+async def test_page_is_told_to_look_again(visit: Visit) -> None:
+    async with visit(ScriptedClient([a_preview()])) as visitor, visitor.session.get(f"{visitor.root}/events") as stream:
+        async with asyncio.timeout(SECONDS):
+            line = await stream.content.readline()
+
+    assert (stream.content_type, line) == ("text/event-stream", b"data: look\n")
