@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Protocol, TypeAlias
 
+from dragonfly_task_operator.oci.sources import PULL_SECRET, Source
+
 DOCKER_HUB = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"})
 """Names of the one registry."""
 
@@ -84,11 +86,13 @@ class Keyring:
         entries: those that can be used.
         unusable: those that can't, to be told of where one of them would have been needed.
         is_given: whether there is a Secret at all.
+        source: where they are from, for messages.
     """
 
     entries: tuple[tuple[str, Login], ...] = ()
     unusable: tuple[Unusable, ...] = ()
     is_given: bool = False
+    source: Source = PULL_SECRET
 
     def lookup(self, image: str, *, scheme: str = "https") -> tuple[Login, ...]:
         """Give the logins for an image, HOST[:PORT]/NAME, those for the longest path first.

@@ -168,7 +168,7 @@ class Entrance:
 
     def _read_token(self, answer: Answer, *, is_known: bool) -> str:
         who = f"the token server {origin(answer.url)}"
-        require_ok(answer, who, is_known=is_known)
+        require_ok(answer, who, is_known=is_known, source=self._keyring.source)
         try:
             found = _Token.model_validate_json(answer.body)
         except ValidationError:

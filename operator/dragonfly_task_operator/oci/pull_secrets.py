@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
@@ -20,6 +21,7 @@ from dragonfly_task_operator.oci.credentials import (
     as_pattern,
     is_token,
 )
+from dragonfly_task_operator.oci.sources import PULL_SECRET, Source
 
 DOCKER_CONFIG = ".dockerconfigjson"
 OLD_DOCKER_CONFIG = ".dockercfg"
@@ -64,12 +66,13 @@ def read_pull_secret(data: Mapping[str, bytes], *, name: str, host: str) -> Keyr
     )
 
 
-def read_docker_config(content: bytes, what: str) -> Keyring:
+def read_docker_config(content: bytes, what: str, *, source: Source = PULL_SECRET) -> Keyring:
     """Read a file as `docker login` writes it.
 
     Args:
         content: all of it.
         what: to speak of it in an error.
+        source: what it is, for messages.
 
     Raises:
         SecretNotFound: it is none. Never with anything out of it.
@@ -77,12 +80,12 @@ def read_docker_config(content: bytes, what: str) -> Keyring:
     try:
         config = _DockerConfig.model_validate_json(content.strip() or b"{}")
     except ValidationError:
-        raise _malformed(what) from None
+        raise _malformed(what, source) from None
     helpers = config.cred_helpers if isinstance(config.cred_helpers, dict) else {}
     because_empty = _IN_A_STORE if config.creds_store or helpers else _EMPTY
-    keyring = _keyring(config.auths or {}, what, because_empty=because_empty)
+    keyring = _keyring(config.auths or {}, what, source, because_empty=because_empty)
     elsewhere = tuple(Unusable(as_pattern(key), _IN_A_HELPER) for key in helpers)
-    return Keyring(keyring.entries, keyring.unusable + elsewhere, is_given=True)
+    return replace(keyring, unusable=keyring.unusable + elsewhere)
 
 
 def _old_docker_config(content: bytes, what: str) -> Keyring:
@@ -90,13 +93,13 @@ def _old_docker_config(content: bytes, what: str) -> Keyring:
     try:
         entries = _OLD.validate_json(content.strip() or b"{}")
     except ValidationError:
-        raise _malformed(what) from None
-    return _keyring(entries, what, because_empty=_EMPTY)
+        raise _malformed(what, PULL_SECRET) from None
+    return _keyring(entries, what, PULL_SECRET, because_empty=_EMPTY)
 
 
-def _malformed(what: str, why: str = "") -> SecretNotFound:
+def _malformed(what: str, source: Source, why: str = "") -> SecretNotFound:
     # Neither the error nor what it was about is told: both hold the Secret.
-    return SecretNotFound(f"{what} is malformed{why}; make it with kubectl create secret docker-registry")
+    return SecretNotFound(f"{what} is malformed{why}; {source.make}")
 
 
 def _folded(content: object) -> object:
@@ -127,7 +130,7 @@ class _Entry(BaseModel):
     registry_token: str | None = Field(default=None, alias="registrytoken")
 
 
-def _keyring(entries: Mapping[str, Any], what: str, *, because_empty: str) -> Keyring:
+def _keyring(entries: Mapping[str, Any], what: str, source: Source, *, because_empty: str) -> Keyring:
     """Take what can be used. Raises SecretNotFound where all that is there was to be used, and can't be."""
     usable: list[tuple[str, Login]] = []
     unusable: list[Unusable] = []
@@ -143,8 +146,8 @@ def _keyring(entries: Mapping[str, Any], what: str, *, because_empty: str) -> Ke
             usable += [(pattern, login) for login in logins]
             unusable += [] if logins else [Unusable(pattern, because_empty)]
     if unusable and not usable and all(each.why in {_NO_BASE64, _MALFORMED} for each in unusable):
-        raise _malformed(what, f": in no entry of it can be read who logs in, as {unusable[0].why}")
-    return Keyring(tuple(usable), tuple(unusable), is_given=True)
+        raise _malformed(what, source, f": in no entry of it can be read who logs in, as {unusable[0].why}")
+    return Keyring(tuple(usable), tuple(unusable), is_given=True, source=source)
 
 
 def _logins(entry: _Entry) -> Iterator[Login]:

@@ -12,6 +12,7 @@ from dragonfly_task_operator.oci.addresses import origin
 from dragonfly_task_operator.oci.challenges import Basic, Bearer, Other, choose
 from dragonfly_task_operator.oci.credentials import DOCKER_HUB, Credentials, IdentityToken, Keyring, Login
 from dragonfly_task_operator.oci.locations import authority, canonical_host, is_same_server
+from dragonfly_task_operator.oci.sources import Source
 from dragonfly_task_operator.oci.statuses import words
 from dragonfly_task_operator.oci.transport import Answer
 
@@ -41,16 +42,16 @@ def refused(answer: Answer, attempts: Attempts, *, registry: URL, name: str, key
         attempts: what was tried to log in.
         registry: what was asked.
         name: of the repository.
-        keyring: what the Secret holds.
+        keyring: what there is to log in with.
     """
-    here = origin(registry)
+    here, source = origin(registry), keyring.source
     if not is_same_server(answer.url, registry):
         there = f"{origin(answer.url)}, where {here} sends whoever asks for {name},"
         if isinstance(choose(answer.headers.getall("WWW-Authenticate", [])), Bearer):
             return RegistryDenied(
                 f"{there} is a registry itself and wants a login ({words(answer.status)}), which is not done at a host"
-                f" that another one names: name the image at {origin(answer.url)}, with a Secret for that host in"
-                " pullSecretRef if it is private"
+                f" that another one names: name the image at {origin(answer.url)}, with {source.elsewhere}"
+                " if it is private"
             )
         return RegistryDenied(
             f"{there} refuses to serve it"
@@ -66,19 +67,21 @@ def refused(answer: Answer, attempts: Attempts, *, registry: URL, name: str, key
         said = f"{here} refuses to serve {name} ({words(answer.status)})"
     where = f"{authority(registry)}/{name}"
     if attempts.shown is not None:
-        rest = f" with the credentials of pullSecretRef; check that they are right and may pull{_slip(attempts)}"
+        rest = (
+            f" with the credentials of {source.name}; check that they are right and may pull{_slip(attempts, source)}"
+        )
     elif keyring.lookup(where, scheme=registry.scheme):
-        rest = f"; the credentials of pullSecretRef were not sent: {_why_not_sent(answer.status, attempts)}"
+        rest = f"; the credentials of {source.name} were not sent: {_why_not_sent(answer.status, attempts, source)}"
     elif (why := keyring.why_not(where, scheme=registry.scheme)) is not None:
-        rest = f", and the entry for it in the Secret of pullSecretRef can't be used: {why}; give a name and a password"
+        rest = f", and the entry for it in {source.holder} can't be used: {why}; give a name and a password"
     elif keyring.is_given:
-        rest = f", and the Secret of pullSecretRef holds no credentials for it; add some for {authority(registry)}"
+        rest = f", and {source.holder} holds no credentials for it; add some for {authority(registry)}"
     else:
-        rest = " without credentials; name a Secret that holds some in pullSecretRef"
+        rest = f" without credentials; {source.add}"
     return RegistryDenied(f"{said}{rest}{_official(registry, name)}")
 
 
-def _why_not_sent(status: int, attempts: Attempts) -> str:
+def _why_not_sent(status: int, attempts: Attempts, source: Source) -> str:
     match attempts.challenge:
         case None if status == HTTPStatus.FORBIDDEN:
             return (
@@ -94,29 +97,26 @@ def _why_not_sent(status: int, attempts: Attempts) -> str:
             known = f" ({', '.join(names)})" if names else ""
             return f"it wants a way to log in that the operator has not{known}; let it take Basic or Bearer"
         case Basic():
-            return "it takes a name and a password, and the Secret holds a token for it; add a name and a password"
+            return f"it takes a name and a password, and {source.short} holds a token for it; add a name and a password"
         case Bearer():
-            return _not_at_realm(attempts.realm)
+            return _not_at_realm(attempts.realm, source)
 
 
-def _not_at_realm(realm: URL | None) -> str:
+def _not_at_realm(realm: URL | None, source: Source) -> str:
     if realm is None:
         return "there was nobody to send them to"
     return (
-        f"its token server {origin(realm)} is on another host, which a Secret for the registry is not for; add an entry"
-        f" for {authority(realm)} to a Secret of type kubernetes.io/dockerconfigjson, if that host may have them"
+        f"its token server {origin(realm)} is on another host, which {source.alone} is not for; add an entry"
+        f" for {authority(realm)} to {source.to_add_to}, if that host may have them"
     )
 
 
-def _slip(attempts: Attempts) -> str:
+def _slip(attempts: Attempts, source: Source) -> str:
     """Name what most often is wrong with a login that looks right."""
     if isinstance(attempts.shown, Credentials) and attempts.shown.has_stray_space:
         return " (white space is around the name or the password, as echo without -n leaves it)"
     if isinstance(attempts.shown, IdentityToken) and attempts.refused_by_realm is not None:
-        return (
-            " (it is an identity token: those expire, and not every token server takes them; log in anew and make the"
-            " Secret of that)"
-        )
+        return f" (it is an identity token: those expire, and not every token server takes them; {source.renew})"
     return ""
 
 

@@ -57,6 +57,7 @@ class Repository:
         self._url = at.url
         self._entrance = Entrance(self._url, at.name, transport, keyring)
         self._troubled = troubled
+        self._source = keyring.source
 
     async def manifest(self, reference: str) -> Fetched:
         """Fetch a manifest or index by tag or digest. Raises RegistryDenied, ImageUnresolvable: Missing, Unreadable."""
@@ -108,7 +109,7 @@ class Repository:
         if answer.status == HTTPStatus.NOT_FOUND:
             # Of what the registry itself has and storage behind it lacks, nobody says that it is not there.
             raise self._missing(answer, url) if self._is_of_registry(answer, url) else self._lost(answer)
-        require_ok(answer, self._who(answer), is_known=self._entrance.is_known)
+        require_ok(answer, self._who(answer), is_known=self._entrance.is_known, source=self._source)
         return answer
 
     def _is_of_registry(self, answer: Answer, url: URL) -> bool:
@@ -120,7 +121,7 @@ class Repository:
         return ImageUnresolvable(f"{self._who(answer)} has nothing there; check the storage behind the registry")
 
     def _missing(self, answer: Answer, url: URL) -> Missing:
-        hint = "; some registries answer so for what is private: if it is, give pullSecretRef"
+        hint = f"; some registries answer so for what is private: if it is, {self._source.give}"
         could_be_known = is_same_server(answer.url, self._url) and not self._entrance.is_known
         return Missing(
             f"{self._who(answer)} has no {url.path}; check the name and the tag or digest of the image"

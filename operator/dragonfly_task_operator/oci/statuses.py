@@ -7,6 +7,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 from dragonfly_task_operator.errors import ImageUnresolvable
+from dragonfly_task_operator.oci.sources import Source
 from dragonfly_task_operator.oci.transport import Answer
 
 _MAX_WAIT = 366 * 86400.0
@@ -14,13 +15,14 @@ _UNIX_TIME = 1_000_000_000
 """A number from here on is a time and no delay: that is how Docker Hub writes it, and nobody has to wait 31 years."""
 
 
-def require_ok(answer: Answer, who: str, *, is_known: bool) -> None:
+def require_ok(answer: Answer, who: str, *, is_known: bool, source: Source) -> None:
     """Raise ImageUnresolvable for any answer but 200.
 
     Args:
         answer: no refusal.
         who: answered, for the message.
         is_known: whether it was shown a login.
+        source: where there might be one.
     """
     status = answer.status
     if status == HTTPStatus.OK:
@@ -30,7 +32,7 @@ def require_ok(answer: Answer, who: str, *, is_known: bool) -> None:
     wait = seconds_to_wait(answer.headers.get("Retry-After", ""), now)
     when = f"; it may be asked again at {_time(now, wait)}" if wait else ""
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        more = "" if is_known else ", or give pullSecretRef: whom a registry knows may mostly pull more"
+        more = "" if is_known else f", or {source.give}: whom a registry knows may mostly pull more"
         raise ImageUnresolvable(f"{said}: its limit of pulls is reached{when}; wait{more}", retry_after=wait)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise ImageUnresolvable(f"{said}{when}; check the registry", retry_after=wait)

@@ -10,6 +10,7 @@ from dragonfly_task_operator.api.manifests import Manifest
 from dragonfly_task_operator.api.targets import Target
 from dragonfly_task_operator.engine.ports import Troubled
 from dragonfly_task_operator.errors import SecretNotFound, SettingsError
+from dragonfly_task_operator.oci import sources
 from dragonfly_task_operator.oci.authorities import trusting
 from dragonfly_task_operator.oci.credentials import Keyring
 from dragonfly_task_operator.oci.pull_secrets import read_docker_config
@@ -36,7 +37,7 @@ class ByDockerConfig:
                 f"the target names the Secret {target.pull_secret_ref.name}, in whose place a Docker config is read,"
                 f" and there is no {self._path}; log in with docker login, or name a file with --docker-config"
             )
-        return self._keyring or Keyring(), trusting(None, namespace="", name="")
+        return self._keyring or Keyring(source=sources.docker_config(self._path)), trusting(None, namespace="", name="")
 
 
 def read(given: Path | None, manifests: Sequence[Manifest], environment: Mapping[str, str]) -> ByDockerConfig:
@@ -48,8 +49,9 @@ def read(given: Path | None, manifests: Sequence[Manifest], environment: Mapping
     path = given or Path(environment.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
     if given is None and not any(target.image_reference for manifest in manifests for target in manifest.spec.targets):
         return ByDockerConfig(path, None)
+    source = sources.docker_config(path)
     try:
-        return ByDockerConfig(path, read_docker_config(path.read_bytes(), f"the Docker config {path}"))
+        return ByDockerConfig(path, read_docker_config(path.read_bytes(), source.name, source=source))
     except FileNotFoundError as error:
         if given is None:
             return ByDockerConfig(path, None)
