@@ -11,7 +11,7 @@ from typing import IO, Any, NoReturn, TypeVar
 
 import click
 
-from dragonfly_task_operator import __version__
+from dragonfly_task_operator import __version__, manual
 from dragonfly_task_operator.errors import (
     InvalidManifest,
     InvalidTarget,
@@ -21,20 +21,28 @@ from dragonfly_task_operator.errors import (
     StartError,
     WatchLost,
 )
+from dragonfly_task_operator.help_pages import Command, Group
 
 EXIT_FAILED = 1
 EXIT_INVALID = 2
 
-_Command = TypeVar("_Command", bound=Callable[..., Any])
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 LAST_SECONDS = 1.0
 """For the interpreter to end in, once the operator has."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.group(
+    cls=Group,
+    examples=manual.ALL_EXAMPLES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+)
 @click.version_option(__version__, prog_name="dragonfly-task-operator")
 def main() -> None:
-    """Find and purge cached tasks in a Dragonfly P2P cluster, with kubectl apply."""
+    """Find and purge cached tasks in a Dragonfly P2P cluster, with kubectl apply.
+
+    For people there is a plugin of kubectl as well: kubectl dragonfly --help.
+    """
 
 
 _DRAGONFLY = (
@@ -60,13 +68,13 @@ _DRAGONFLY = (
 """How Dragonfly and registries are spoken to, which whoever runs something is told."""
 
 
-def _takes_dragonfly(command: _Command) -> _Command:
+def _takes_dragonfly(function: _F) -> _F:
     for option in reversed(_DRAGONFLY):
-        command = option(command)
-    return command
+        function = option(function)
+    return function
 
 
-@main.command()
+@main.command(cls=Command, sections=manual.RUN, examples=manual.RUN_EXAMPLES)
 @_takes_dragonfly
 @click.option("--kubeconfig", type=click.Path(path_type=Path), help="Default: KUBECONFIG, the pod, or ~/.kube/config.")
 @click.option("--namespace", multiple=True, help="Look after this namespace only. Repeatable. Default: all.")
@@ -77,7 +85,11 @@ def _takes_dragonfly(command: _Command) -> _Command:
 @click.option("--metrics-bind-address", metavar="[HOST]:PORT", help="For Prometheus. Default: none.")
 @click.option("--log-format", metavar="text|json", help="Default: text.")
 def run(config: Path | None, **flags: Any) -> None:
-    """Run the operator."""
+    """Run the operator.
+
+    It watches TaskSearches and TaskDeletions, does for each what it asks for, and writes what came of it into its
+    status, until it is told to stop.
+    """
     from dragonfly_task_operator import app, arenas, settings  # noqa: PLC0415 - these take long to import
     from dragonfly_task_operator.observability import logs  # noqa: PLC0415
 
@@ -90,7 +102,7 @@ def run(config: Path | None, **flags: Any) -> None:
     _finish(app.run(loaded))
 
 
-@main.command("exec")
+@main.command("exec", cls=Command, sections=manual.EXEC, examples=manual.EXEC_EXAMPLES)
 @click.option(
     "-f",
     "file",
@@ -109,7 +121,11 @@ def run(config: Path | None, **flags: Any) -> None:
 def execute(
     file: tuple[IO[bytes], ...], config: Path | None, docker_config: Path | None, output: Any, **flags: Any
 ) -> None:
-    """Run TaskSearch and TaskDeletion manifests against Dragonfly, without Kubernetes."""
+    """Run TaskSearch and TaskDeletion manifests against Dragonfly, without Kubernetes.
+
+    One after another is run, as the operator would run it, and printed as the operator would have left it. Nothing is
+    remembered: what is run again is done again.
+    """
     from dragonfly_task_operator import arenas, settings  # noqa: PLC0415
     from dragonfly_task_operator.observability import logs  # noqa: PLC0415
     from dragonfly_task_operator.standalone import command  # noqa: PLC0415
@@ -164,16 +180,7 @@ async def ending_soon(work: Coroutine[Any, Any, int | None]) -> int:
     return code
 
 
-@main.command()
-def crds() -> None:
-    """Print the CustomResourceDefinitions."""
-    from dragonfly_task_operator.api.crds import to_yaml  # noqa: PLC0415
-    from dragonfly_task_operator.api.kinds import RESOURCES  # noqa: PLC0415
-
-    click.echo("---\n".join(to_yaml(resource) for resource in RESOURCES), nl=False)
-
-
-@main.command("task-id")
+@main.command("task-id", cls=Command, sections=manual.TASK_ID, examples=manual.TASK_ID_EXAMPLES)
 @click.option("--url", help="The URL that was downloaded.")
 @click.option("--piece-length", metavar="QUANTITY", help="At least 4Mi, if it was asked for explicitly.")
 @click.option("--tag", help="The tag that the download was given.")
@@ -195,7 +202,11 @@ def crds() -> None:
 )
 @click.option("-o", "output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def task_id(file: Any, output: str, *, no_filter: bool, filtered_query_param: tuple[str, ...], **flags: Any) -> None:
-    """Print every id that a task can have, given by flags or as a list of targets."""
+    """Print every id that a task can have, given by flags or as a list of targets.
+
+    Dragonfly's clients have calculated ids by different rules: a line for each id, and the rule behind it. Nothing is
+    asked of anybody.
+    """
     from dragonfly_task_operator.task_id_command import candidates_of, read_targets, render  # noqa: PLC0415
 
     given = {name: value for name, value in flags.items() if value is not None}
@@ -211,6 +222,18 @@ def task_id(file: Any, output: str, *, no_filter: bool, filtered_query_param: tu
         click.echo(render(candidates_of(read_targets(file.read()) if file else [given]), output))
     except (InvalidManifest, InvalidTarget) as error:
         _leave(error, EXIT_INVALID)
+
+
+@main.command(cls=Command, examples=manual.CRDS_EXAMPLES)
+def crds() -> None:
+    """Print the CustomResourceDefinitions.
+
+    Of TaskSearch, TaskDeletion and TaskReport, as this version reads them.
+    """
+    from dragonfly_task_operator.api.crds import to_yaml  # noqa: PLC0415
+    from dragonfly_task_operator.api.kinds import RESOURCES  # noqa: PLC0415
+
+    click.echo("---\n".join(to_yaml(resource) for resource in RESOURCES), nl=False)
 
 
 def _leave(error: OperatorError, code: int) -> NoReturn:

@@ -14,9 +14,9 @@ import yaml
 from click.testing import CliRunner
 
 from dragonfly_task_operator.api.kinds import KINDS
+from dragonfly_task_operator.help_pages import Command
 from dragonfly_task_operator.plugin import commands
 from dragonfly_task_operator.plugin.completing import completions
-from dragonfly_task_operator.plugin.options import Command
 
 dragonfly = commands.dragonfly
 URL, ID = "https://models.example.com/llama.safetensors", "475c" * 16

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
 import threading
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NoReturn
 from unittest.mock import Mock
@@ -22,6 +24,7 @@ from dragonfly_task_operator.errors import StartError
 from dragonfly_task_operator.observability import logs
 from dragonfly_task_operator.settings import RegistryEntry, Settings
 from dragonfly_task_operator.standalone import command
+from hack.installation import ROOT
 
 URL = "https://example.com/m?Signature=s&v=1"
 PLAIN = "https://example.com/m"
@@ -191,6 +194,27 @@ def test_help_names_every_flag(words: list[str], flag: str) -> None:
     parameters = main.commands[words[0]].params if words else main.params
     flags = [option for parameter in parameters for option in parameter.opts]
     assert (done.exit_code, [flag for flag in flags if flag not in done.output]) == (0, [])
+
+
+def examples() -> list[list[str]]:
+    """Give the words of each example that `--help` shows of this command, as far as a shell hands them to it."""
+    shown = [main, *main.commands.values()]
+    lines = [line for each in shown for line in CliRunner().invoke(each, ["--help"]).output.splitlines()]
+    given = [
+        line.partition("dragonfly-task-operator ") for line in lines if line.startswith("  dragonfly-task-operator ")
+    ]
+    piped = [line.partition("| dragonfly-task-operator ") for line in lines if "| dragonfly-task-operator " in line]
+    return [list(takewhile(lambda word: word not in "|>", shlex.split(rest))) for _, _, rest in given + piped]
+
+
+def test_every_command_has_an_example_and_every_example_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+    for name, *words in examples():
+        with main.commands[name].make_context(name, words, color=False):  # raises UsageError for what is not taken
+            pass
+
+    assert {name for name, *_ in examples()} == set(main.commands)
 
 
 def test_every_flag_has_a_case() -> None:

@@ -13,9 +13,10 @@ from dragonfly_task_operator.api.base import API_VERSION, GROUP
 from dragonfly_task_operator.api.kinds import TASK_DELETION, TASK_SEARCH, Kind
 from dragonfly_task_operator.client.client import Client
 from dragonfly_task_operator.client.run import Run
+from dragonfly_task_operator.help_pages import Command
 from dragonfly_task_operator.plugin import showing
 from dragonfly_task_operator.plugin.following import follow
-from dragonfly_task_operator.plugin.options import FALSE, TRUE, Command, Session, kubectl_options, running
+from dragonfly_task_operator.plugin.options import FALSE, TRUE, Session, kubectl_options, running
 from dragonfly_task_operator.plugin.previewing import go_ahead, preview
 from dragonfly_task_operator.plugin.targets import Named, read_manifest
 from dragonfly_task_operator.plugin.times import Duration

@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 
 from dragonfly_task_operator import __version__
+from dragonfly_task_operator.help_pages import Group
 from dragonfly_task_operator.plugin.asking import delete, search
 from dragonfly_task_operator.plugin.looking import describe, get, report
-from dragonfly_task_operator.plugin.options import PROGRAM, Session, kubectl_options, write_examples
+from dragonfly_task_operator.plugin.options import PROGRAM, Session, kubectl_options
 from dragonfly_task_operator.plugin.serving import console
 from dragonfly_task_operator.plugin.steering import cancel, rerun, resume, suspend, wait
 
@@ -19,21 +20,9 @@ kubectl dragonfly describe purge-llama
 """
 
 
-class _Group(click.Group):
-    """Lists its commands in the order in which people need them."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Give them as they were added."""
-        del ctx
-        return list(self.commands)
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the examples."""
-        del ctx
-        write_examples(_EXAMPLES, formatter)
-
-
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Group, examples=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__, prog_name=PROGRAM)
 @kubectl_options
 @click.pass_context

@@ -14,13 +14,13 @@ from dragonfly_task_operator.api.base import GROUP
 from dragonfly_task_operator.api.kinds import KINDS
 from dragonfly_task_operator.client.client import Client
 from dragonfly_task_operator.client.run import Run
+from dragonfly_task_operator.help_pages import Command
 from dragonfly_task_operator.plugin import reporting, showing
 from dragonfly_task_operator.plugin.completing import runs as complete_runs
 from dragonfly_task_operator.plugin.describing import describe as describe_run
 from dragonfly_task_operator.plugin.kinds import found, the_one
 from dragonfly_task_operator.plugin.options import (
     TRUE,
-    Command,
     Session,
     all_namespaces,
     kubectl_options,

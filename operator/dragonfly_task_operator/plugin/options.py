@@ -98,27 +98,6 @@ def kubectl_options(function: _F) -> _F:
     return function
 
 
-class Command(click.Command):
-    """A command whose help ends with examples."""
-
-    def __init__(self, *given: Any, examples: str = "", **how: Any) -> None:
-        super().__init__(*given, **how)
-        self.examples = examples
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the examples as they are: they are to be copied."""
-        del ctx
-        write_examples(self.examples, formatter)
-
-
-def write_examples(examples: str, formatter: click.HelpFormatter) -> None:
-    """Write examples as they are."""
-    if examples:
-        with formatter.section("Examples"):
-            for line in examples.strip().splitlines():
-                formatter.write(f"{' ' * formatter.current_indent}{line.strip()}\n")
-
-
 def running(
     function: Callable[Concatenate[Session, _P], Awaitable[int]],
 ) -> Callable[_P, None]:

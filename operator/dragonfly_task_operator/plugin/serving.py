@@ -6,9 +6,9 @@ import click
 
 from dragonfly_task_operator.console.rendering import ExtraMissing
 from dragonfly_task_operator.console.serving import PORT, PortTaken, serve
+from dragonfly_task_operator.help_pages import Command
 from dragonfly_task_operator.plugin.options import (
     USAGE,
-    Command,
     Ended,
     Session,
     all_namespaces,
