@@ -38,6 +38,11 @@ def spec_of(**typed: str) -> dict[str, Any]:
         ),
         ({"url": URL, "filteredQueryParams": "a, b c"}, {"url": URL, "filteredQueryParams": ["a", "b", "c"]}),
         ({"url": URL, "noFilter": "yes"}, {"url": URL, "filteredQueryParams": []}),
+        ({"url": URL, "filteredQueryParams": "a", "noFilter": "yes"}, {"url": URL, "filteredQueryParams": []}),
+        (
+            {"way": "image", "image": "nginx", "caSecret": "c", "includeReferrers": "yes"},
+            {"image": "nginx", "caSecretRef": {"name": "c"}, "includeReferrers": True},
+        ),
         (
             {
                 "way": "image",
@@ -56,7 +61,7 @@ def spec_of(**typed: str) -> dict[str, Any]:
         # What was typed at another way, and is hidden now, is no part of it.
         ({"way": "taskID", "taskID": TASK, "url": URL, "tag": "prod", "noFilter": "yes"}, {"taskID": TASK}),
     ],
-    ids=range(11),
+    ids=range(13),
 )
 def test_target(typed: dict[str, str], target: dict[str, Any]) -> None:
     assert spec_of(**typed) == {"targets": [target]}
@@ -98,7 +103,7 @@ def test_deletion_is_made_as_a_dry_run() -> None:
     made = Form({"url": URL}).manifest(TASK_DELETION, namespace="team")
 
     assert (made["kind"], made["spec"]["dryRun"]) == ("TaskDeletion", True)
-    assert made["metadata"] == {"generateName": "deletion-", "namespace": "team"}
+    assert made["metadata"] == {"generateName": "delete-", "namespace": "team"}
 
 
 def test_name_is_the_one_that_was_given() -> None:

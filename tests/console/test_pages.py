@@ -221,7 +221,7 @@ async def test_preview_of_a_search_deletes_nothing(visit: Visit) -> None:
     async with visit(client) as visitor:
         status, led_to = await visitor.post("/executions/tasksearches/default/found/preview")
 
-    assert (status, led_to.rpartition("/executions/")[2]) == (303, "taskdeletions/default/deletion-x7k2p")
+    assert (status, led_to.rpartition("/executions/")[2]) == (303, "taskdeletions/default/delete-x7k2p")
     ((verb, made),) = client.asked
     assert (verb, made["kind"], made["spec"]["dryRun"]) == ("create", "TaskDeletion", True)
     assert (made["spec"]["targets"], made["spec"]["schedulerClusterIDs"]) == (TARGET["targets"], [1])

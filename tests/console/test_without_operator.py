@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -146,6 +147,32 @@ def test_reader_is_denied_the_deletion_only(
         person.page.get_by_role("button", name="Preview a deletion").click()
 
         assert "you may not create taskdeletions" in person.sees("You may not do that")
+
+
+def test_all_namespaces_are_shown_where_that_is_asked_for(
+    browser: Browser, control_plane: ControlPlane, kubectl: Kubectl, log: Path, many: None
+) -> None:
+    kubectl.must("create", "namespace", "team-b")
+    kubectl.must("create", "-n", "team-b", "-f", "-", stdin=json.dumps(in_team_b("theirs")))
+    everywhere = console(control_plane.admin_kubeconfig, log=log.with_name("all.log"), arguments=["-A"])
+    with everywhere as served, at(browser, served) as person:
+        person.goes_to("/executions")
+        person.sees("team-b/theirs", "default/many", within="#runs")
+        person.goes_to("/?way=taskID&namespace=team-b&name=mine")
+        person.page.get_by_role("textbox", name="Task ID", exact=True).fill("f3" * 32)
+        person.page.get_by_role("button", name="Search", exact=True).click()
+        person.sees("team-b", "mine", within="#verdict")
+
+    only = console(control_plane.admin_kubeconfig, log=log.with_name("one.log"), arguments=["-n", "team-b"])
+    with only as served, at(browser, served) as person:
+        person.goes_to("/executions")
+        assert "many" not in person.sees("theirs", "mine", within="#runs")
+
+
+def in_team_b(name: str) -> dict[str, Any]:
+    body = manifest("TaskSearch", name, {"taskID": TASK})
+    del body["metadata"]["namespace"]
+    return body
 
 
 def test_api_server_that_is_gone_is_told_of_and_its_return_is_noticed(

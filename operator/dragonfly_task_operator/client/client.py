@@ -130,8 +130,8 @@ class Client:
             name: of the only one that is meant.
 
         Returns:
-            an iterator of events: `Seen`, `Gone`, `Listed` once all that are there have been given, and `Trouble` while
-            the API server can't be asked. It raises Denied, KindsMissing.
+            an iterator of events: `Seen`, `Gone`, `Listed` once all that are there have been given, `Trouble` while the
+            API server can't be asked, and `Recovered` when it can be again. It raises Denied, KindsMissing.
         """
         return watching.watch(self, kind, namespace, name=name)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from dragonfly_task_operator.api.kinds import Resource
-from dragonfly_task_operator.client.errors import Denied, Forgotten, KindsMissing, Unreachable
-from dragonfly_task_operator.kube.connection import Answer
+from dragonfly_task_operator.client.errors import CannotAsk, Denied, Forgotten, KindsMissing, Unreachable
 
 if TYPE_CHECKING:
     from dragonfly_task_operator.client.client import Client
@@ -58,7 +57,12 @@ class Trouble:
     message: str
 
 
-Event = Seen | Gone | Listed | Trouble
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """The API server can be asked again; what has changed meanwhile comes next."""
+
+
+Event = Seen | Gone | Listed | Trouble | Recovered
 
 
 @dataclass(slots=True)
@@ -72,52 +76,74 @@ class _Known:
 
 async def watch(client: Client, kind: Resource, namespace: str | None, *, name: str | None) -> AsyncIterator[Event]:
     """See `Client.watch`."""
-    clock = asyncio.get_running_loop().time
     known: dict[str, _Known] = {}
+    patience = _Patience(asyncio.get_running_loop().time)
     since: str | None = None
-    is_let_in, give_up = False, float("inf")
     while True:
         try:
             if since is None:
                 selector = f"metadata.name={name}" if name else ""
                 items, since = await client.listing(kind, namespace, field_selector=selector)
-                for event in _differences(known, items):
+                for event in (*_differences(known, items), Listed()):
                     yield event
-                yield Listed()
-            response = await client.open_watch(kind, namespace, since=since, name=name, seconds=WATCH_SECONDS)
-            is_let_in, give_up = True, float("inf")
-            async for line in _lines(response, kind):
-                since = str(line["object"]["metadata"]["resourceVersion"])
-                if line["type"] != _BOOKMARK:
-                    yield _heard(known, line["type"], line["object"])
+            async with await client.open_watch(
+                kind, namespace, since=since, name=name, seconds=WATCH_SECONDS
+            ) as response:
+                if patience.ends():
+                    yield Recovered()
+                async for line in _lines(response, kind):
+                    since = str(line["object"]["metadata"]["resourceVersion"])
+                    if line["type"] != _BOOKMARK:
+                        yield _heard(known, line["type"], line["object"])
         except Forgotten:
             since = None
         except (Unreachable, Denied, KindsMissing) as error:
-            if not isinstance(error, Unreachable):
-                give_up = min(give_up, clock() + STARTING_SECONDS)
-                if not is_let_in or clock() >= give_up:
-                    raise
+            patience.bears(error)
             yield Trouble(str(error))
             await asyncio.sleep(PAUSE_SECONDS)
 
 
-async def _lines(response: Answer, kind: Resource) -> AsyncIterator[Mapping[str, Any]]:
+class _Patience:
+    """How much trouble is borne: an API server that has let us in before may refuse us while it starts."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._is_let_in = self._is_troubled = False
+        self._give_up: float | None = None
+
+    def ends(self) -> bool:
+        """Note that we are let in, and tell whether there was trouble before."""
+        was_troubled = self._is_troubled
+        self._is_let_in, self._is_troubled, self._give_up = True, False, None
+        return was_troubled
+
+    def bears(self, error: CannotAsk) -> None:
+        """Note what went wrong. Raises it if waiting does not help."""
+        self._is_troubled = True
+        if isinstance(error, Unreachable):
+            return
+        if self._give_up is None:
+            self._give_up = self._clock() + STARTING_SECONDS
+        if not self._is_let_in or self._clock() >= self._give_up:
+            raise error
+
+
+async def _lines(response: aiohttp.ClientResponse, kind: Resource) -> AsyncIterator[Mapping[str, Any]]:
     """Give what one watch brings. Raises Forgotten, Unreachable."""
     pending = b""
-    async with response:
-        while True:
-            try:
-                async with asyncio.timeout(SILENT_SECONDS):
-                    data = await response.content.readany()
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                why = str(error) or type(error).__name__
-                raise Unreachable(f"the watch of {kind.plural} broke off: {why}") from None
-            *lines, pending = (pending + data).split(b"\n")
-            for line in lines:
-                if line.strip():
-                    yield _event(line, kind)
-            if not data:
-                return
+    while True:
+        try:
+            async with asyncio.timeout(SILENT_SECONDS):
+                data = await response.content.readany()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            why = str(error) or type(error).__name__
+            raise Unreachable(f"the watch of {kind.plural} broke off: {why}") from None
+        *lines, pending = (pending + data).split(b"\n")
+        for line in lines:
+            if line.strip():
+                yield _event(line, kind)
+        if not data:
+            return
 
 
 def _event(line: bytes, kind: Resource) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 from dragonfly_task_operator.api.kinds import KINDS, Kind
 from dragonfly_task_operator.client.client import Client
 from dragonfly_task_operator.client.errors import CannotAsk
-from dragonfly_task_operator.client.watching import Gone, Listed, Seen, Trouble
+from dragonfly_task_operator.client.watching import Gone, Listed, Recovered, Seen, Trouble
 from dragonfly_task_operator.console.runs import Shown
 
 AGAIN_SECONDS = 10.0
@@ -77,7 +77,6 @@ class Feed:
         async for event in self._client.watch(kind, self.namespace):
             match event:
                 case Seen(body):
-                    self._troubles.pop(kind, None)
                     run = Shown(kind, _without_lists(body))
                     self._runs[kind, run.namespace, run.name] = run
                 case Gone(namespace, name, uid):
@@ -89,6 +88,8 @@ class Feed:
                     self._listed.add(kind)
                 case Trouble(message):
                     self._troubles[kind] = CannotAsk(message)
+                case Recovered():
+                    self._troubles.pop(kind, None)
             await self._tell()
 
     async def _tell(self) -> None:

@@ -9,44 +9,43 @@ from typing import Any
 from pydantic import ValidationError
 
 from dragonfly_task_operator.api.base import API_VERSION
-from dragonfly_task_operator.api.kinds import TASK_DELETION, TASK_SEARCH, Kind
-
-TTL_SECONDS = 86_400
-"""For which what is made here stays after it has finished, unless the person says otherwise."""
-
-PREFIXES = {TASK_SEARCH.name: "search-", TASK_DELETION.name: "deletion-"}
-"""Of names that are made up."""
+from dragonfly_task_operator.api.kinds import TASK_DELETION, Kind
+from dragonfly_task_operator.api.targets import BELONGS_TO
+from dragonfly_task_operator.client.making import PREFIXES, TTL_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A way to name tasks.
-
-    Attributes:
-        field: of a target.
-        takes: further fields that make sense beside it.
-    """
+    """A way to name tasks: a field of a target, and what it is called."""
 
     field: str
     title: str
     hint: str
-    takes: tuple[str, ...] = ()
+    article: str
 
 
-_IDENTITY = ("tag", "application", "pieceLength", "filteredQueryParams")
-_OF_IMAGES = ("platform", "pullSecret", "keepSharedWith")
 WAYS = (
-    Way("url", "URL", "https://models.example.com/llama.safetensors", (*_IDENTITY, "revision")),
-    Way(
-        "image",
-        "Image",
-        "nginx:1.27, or the URL of a manifest",
-        (*_IDENTITY, *_OF_IMAGES),
-    ),
-    Way("taskID", "Task ID", "64 hex digits"),
-    Way("contentForCalculatingTaskID", "Content", "what dfget was given by --content-for-calculating-task-id"),
+    Way("url", "URL", "https://models.example.com/llama.safetensors", "a URL"),
+    Way("image", "Image", "nginx:1.27, or the URL of a manifest", "the name of an image"),
+    Way("taskID", "Task ID", "64 hex digits", "the id of a task"),
+    Way("contentForCalculatingTaskID", "Content", "what dfget --content-for-calculating-task-id was given", "content"),
 )
 """The four ways of Dragonfly's console. An image is given by its name as well as by the URL of its manifest."""
+
+_FIELDS = {
+    **{name: name for name in ("tag", "application", "pieceLength", "filteredQueryParams", "revision", "platform")},
+    "noFilter": "filteredQueryParams",
+    "keepSharedWith": "keepSharedWith",
+    "includeReferrers": "includeReferrers",
+    "pullSecret": "pullSecretRef",
+    "caSecret": "caSecretRef",
+}
+"""Of the form, and the fields of a target that they give."""
+
+
+def ways_of(field: str) -> list[str]:
+    """Tell beside which ways a field of the form makes sense."""
+    return [way.field for way in WAYS if way.field in BELONGS_TO[_FIELDS[field]]]
 
 
 class Refused(Exception):
@@ -112,14 +111,12 @@ class Form:
     def _target(self) -> dict[str, Any]:
         way, value = self.way, self[self.way.field]
         if not value:
-            raise Refused({way.field: f"give {_a(way.title)}"})
+            raise Refused({way.field: f"give {way.article}"})
         is_manifest_url = way.field == "image" and "://" in value
         target: dict[str, Any] = {"imageManifestURL" if is_manifest_url else way.field: value}
-        for field in way.takes:
-            if self[field]:
+        for field in _FIELDS:
+            if self[field] and way.field in ways_of(field):
                 target |= _part(field, self[field])
-        if self["noFilter"] and "filteredQueryParams" in way.takes:
-            target["filteredQueryParams"] = []
         return target
 
     def _common(self) -> dict[str, Any]:
@@ -138,14 +135,18 @@ def _part(field: str, value: str) -> dict[str, Any]:
     match field:
         case "filteredQueryParams" | "keepSharedWith":
             return {field: value.replace(",", " ").split()}
-        case "pullSecret":
-            return {"pullSecretRef": {"name": value}}
+        case "pullSecret" | "caSecret":
+            return {_FIELDS[field]: {"name": value}}
+        case "noFilter":
+            return {"filteredQueryParams": []}
+        case "includeReferrers":
+            return {field: True}
         case _:
             return {field: value}
 
 
-def _a(title: str) -> str:
-    return {"URL": "a URL", "Image": "the name of an image", "Task ID": "the id of a task"}.get(title, "some content")
+_NAMES = {"imageManifestURL": "image", "pullSecretRef": "pullSecret", "caSecretRef": "caSecret"}
+"""Where a problem with a field of a target is told, if it is not called so in the form."""
 
 
 def _problems(error: ValidationError, way: Way) -> dict[str, str]:
@@ -153,6 +154,6 @@ def _problems(error: ValidationError, way: Way) -> dict[str, str]:
     for each in error.errors(include_input=False, include_url=False):
         fields = [str(step) for step in each["loc"] if isinstance(step, str) and step != "targets"]
         field = fields[0] if fields else way.field
-        field = {"imageManifestURL": "image", "pullSecretRef": "pullSecret"}.get(field, field)
+        field = _NAMES.get(field, field)
         problems.setdefault(field, each["msg"].removeprefix("Value error, "))
     return problems

@@ -16,10 +16,11 @@ from dragonfly_task_operator.api.base import API_VERSION
 from dragonfly_task_operator.api.kinds import KINDS, TASK_DELETION, TASK_SEARCH, Kind
 from dragonfly_task_operator.client.client import Client
 from dragonfly_task_operator.client.errors import AlreadyThere, Changed, NoSuchObject, NotTaken
+from dragonfly_task_operator.client.making import KEPT, PREFIXES, TTL_SECONDS
 from dragonfly_task_operator.client.rows import Everyone
 from dragonfly_task_operator.console import lists
 from dragonfly_task_operator.console.feed import Feed
-from dragonfly_task_operator.console.forms import PREFIXES, TTL_SECONDS, WAYS, Form, Refused
+from dragonfly_task_operator.console.forms import WAYS, Form, Refused, ways_of
 from dragonfly_task_operator.console.lists import Page, Query
 from dragonfly_task_operator.console.rendering import Renderer, as_yaml
 from dragonfly_task_operator.console.runs import Shown
@@ -163,8 +164,7 @@ class Pages:
         return await self._show(request, fresh, problem="Nothing is deleted: it has changed since you looked.")
 
     async def _preview(self, run: Shown) -> web.Response:
-        shared = ("targets", "schedulerClusterIDs", "parallelism")
-        spec = {field: run.spec[field] for field in shared if field in run.spec}
+        spec = {field: run.spec[field] for field in KEPT if field in run.spec}
         body = {
             "apiVersion": API_VERSION,
             "kind": TASK_DELETION.name,
@@ -257,6 +257,7 @@ class Pages:
             status=HTTPStatus.UNPROCESSABLE_ENTITY if problems else HTTPStatus.OK,
             here="search",
             ways=WAYS,
+            ways_of=ways_of,
             form=form,
             problems=problems or {},
             default_namespace=self._client.namespace,

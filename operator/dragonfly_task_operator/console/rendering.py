@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.util import find_spec
 from typing import Any
 
 import yaml
@@ -29,9 +28,12 @@ class Renderer:
     """
 
     def __init__(self, always: Mapping[str, Any]) -> None:
-        if find_spec("jinja2") is None:
-            raise ExtraMissing("the console is not installed: pip install 'dragonfly-task-operator[console]'")
-        import jinja2  # noqa: PLC0415 - an extra's
+        try:
+            import jinja2  # noqa: PLC0415 - an extra's
+        except ImportError:
+            raise ExtraMissing(
+                "kubectl dragonfly console needs more: pip install 'dragonfly-task-operator[kubectl,console]'"
+            ) from None
 
         self._templates = jinja2.Environment(
             loader=jinja2.PackageLoader(__package__),

@@ -12,6 +12,7 @@ import yaml
 from dragonfly_task_operator.api.base import API_VERSION, GROUP
 from dragonfly_task_operator.api.kinds import TASK_DELETION, TASK_SEARCH, Kind
 from dragonfly_task_operator.client.client import Client
+from dragonfly_task_operator.client.making import PREFIXES, TTL_SECONDS
 from dragonfly_task_operator.client.run import Run
 from dragonfly_task_operator.help_pages import Command
 from dragonfly_task_operator.plugin import showing
@@ -20,9 +21,6 @@ from dragonfly_task_operator.plugin.options import FALSE, TRUE, Session, kubectl
 from dragonfly_task_operator.plugin.previewing import go_ahead, preview
 from dragonfly_task_operator.plugin.targets import Named, read_manifest
 from dragonfly_task_operator.plugin.times import Duration
-
-DAY = 86400
-"""Seconds for which a finished object of this plugin's is kept, if nothing else is said."""
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -212,13 +210,13 @@ def _object(session: Session, kind: Kind, given: dict[str, Any]) -> tuple[dict[s
     elif named:
         spec = {"targets": named.targets(options)}
         body = {"apiVersion": API_VERSION, "kind": kind.name, "metadata": {}, "spec": spec}
-        ttl = DAY if ttl is None else ttl
+        ttl = TTL_SECONDS if ttl is None else ttl
     else:
         raise click.UsageError("name what is meant: a URL, --image, --task-id, --content, or a manifest with -f FILE")
     if name:
         body["metadata"]["name"] = name
     elif not body["metadata"].get("name"):
-        body["metadata"]["generateName"] = "search-" if kind is TASK_SEARCH else "delete-"
+        body["metadata"]["generateName"] = PREFIXES[kind.name]
     if ttl is not None and ttl != "none":
         body["spec"]["ttlSecondsAfterFinished"] = ttl
     return body, settings

@@ -11,7 +11,7 @@ from dragonfly_task_operator.api.conditions import Reason
 from dragonfly_task_operator.client.advice import on_run
 from dragonfly_task_operator.client.client import Client
 from dragonfly_task_operator.client.run import Run
-from dragonfly_task_operator.client.watching import Gone, Seen, Trouble
+from dragonfly_task_operator.client.watching import Gone, Recovered, Seen, Trouble
 from dragonfly_task_operator.plugin.options import DEADLINE, FALSE, Ended, Session
 from dragonfly_task_operator.plugin.words import counted, duration
 
@@ -99,6 +99,8 @@ async def _watch(session: Session, client: Client, followed: _Followed, news: Ca
                     followed.is_gone = True
                 case Trouble(message):
                     followed.trouble = message
+                case Recovered():
+                    followed.trouble = None
             news()
             _explain(session, followed)
             if followed.run.is_over or followed.is_gone:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from dragonfly_task_operator.api.base import GROUP
 from dragonfly_task_operator.api.kinds import KINDS, Kind
 from dragonfly_task_operator.api.targets import BELONGS_TO, Target
+from dragonfly_task_operator.client.making import KEPT
 
 _FLAGS = {
     "pieceLength": "--piece-length",
@@ -27,8 +28,6 @@ _FLAGS = {
     "caSecretRef": "--ca-secret",
     "insecureSkipTLSVerify": "--insecure-skip-tls-verify",
 }
-KEPT = ("targets", "schedulerClusterIDs")
-"""Fields of a spec that mean the same in a search and in a deletion."""
 
 
 @dataclass(frozen=True, slots=True)

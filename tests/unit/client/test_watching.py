@@ -15,7 +15,7 @@ from dragonfly_task_operator.api.kinds import TASK_SEARCH
 from dragonfly_task_operator.client import watching
 from dragonfly_task_operator.client.client import Client
 from dragonfly_task_operator.client.errors import Denied, KindsMissing
-from dragonfly_task_operator.client.watching import Gone, Listed, Seen, Trouble
+from dragonfly_task_operator.client.watching import Gone, Listed, Recovered, Seen, Trouble
 from tests.apiserver_proxy import HTML, status
 from tests.clients import line_to
 from tests.registry.scripted import ScriptedRegistry
@@ -139,9 +139,9 @@ async def test_what_is_forgotten_is_listed_anew_and_only_differences_are_given(h
 async def test_trouble_is_told_and_the_watch_goes_on(monkeypatch: pytest.MonkeyPatch, answer: Any, words: str) -> None:
     monkeypatch.setattr(watching, "PAUSE_SECONDS", 0.01)
     async with serving([(5, [])], [answer, [event("ADDED", body("one", 9))]]) as (client, server):
-        listed, trouble, seen = await events(client, 3)
+        listed, trouble, recovered, seen = await events(client, 4)
 
-    assert (listed, seen) == (Listed(), Seen(body("one", 9)))
+    assert (listed, recovered, seen) == (Listed(), Recovered(), Seen(body("one", 9)))
     assert isinstance(trouble, Trouble)
     assert words in trouble.message
     assert server.since == ["5", "5"]
@@ -194,6 +194,7 @@ async def test_refusal_of_an_api_server_that_starts_is_waited_out_and_not_one_fo
             with pytest.raises(Denied):
                 await events(client, 3)
         else:
-            _, trouble, seen = await events(client, 3)
+            _, trouble, recovered, seen = await events(client, 4)
             assert isinstance(trouble, Trouble)
+            assert recovered == Recovered()
             assert seen == Seen(body("one", 9))
