@@ -89,12 +89,19 @@ class Plugin:
 
 @dataclass(slots=True)
 class Terminal:
-    """A terminal, and the one process that runs at it."""
+    """A terminal, and the one process that runs at it.
+
+    Attributes:
+        raw: all that was written.
+        events: what was written when, in seconds from the start.
+    """
 
     pid: int
     descriptor: int
     raw: str = ""
-    code: int | None = field(default=None)
+    code: int | None = None
+    events: list[tuple[float, str]] = field(default_factory=list)
+    began: float = field(default_factory=time.monotonic)
 
     @property
     def text(self) -> str:
@@ -148,5 +155,7 @@ class Terminal:
             data = os.read(self.descriptor, 1 << 16)
         except OSError:  # what Linux says when nobody has the other end any more
             return False
-        self.raw += data.decode(errors="replace")
+        text = data.decode(errors="replace")
+        self.raw += text
+        self.events.append((time.monotonic() - self.began, text))
         return bool(data)

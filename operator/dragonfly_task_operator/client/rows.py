@@ -61,12 +61,15 @@ class Everyone:
         tasks: the ids that they tell of.
         left_out: what is not in the rows, a line each, for a person; empty where every peer has its row.
         pages: how many TaskReports they come from; 0: from the status.
+        unnamed: peers that were cleared, of whom there is this number and no row: the operator names them on
+            TaskReports, which it writes where a list would be long, and no status lists them.
     """
 
     rows: tuple[PeerRow, ...]
     tasks: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     pages: int = 0
+    unnamed: int = 0
 
 
 def from_pages(run: Body, pages: Sequence[Body | None]) -> Everyone:
@@ -135,7 +138,8 @@ def from_status(run: Body) -> Everyone:
         for each in told.values()
     ]
     ids = tuple(loose.word(task.get("taskID")) or "" for task in tasks)
-    return Everyone(_sorted(rows), ids, tuple(_left_out(status)))
+    cleared = loose.count(loose.mapping(status.get("peers")).get("deleted"))
+    return Everyone(_sorted(rows), ids, tuple(_left_out(status)), unnamed=cleared)
 
 
 def _of(told: dict[str, _Told], peer: Body) -> _Told:
@@ -149,13 +153,9 @@ def _left_out(status: Body) -> list[str]:
         "failures": loose.count(omitted.get("failures")),
         "tasks": loose.count(omitted.get("tasks")),
     }
-    lines = [
+    return [
         f"{count} {what} are not in the status, and there is no TaskReport" for what, count in counts.items() if count
     ]
-    cleared = loose.count(loose.mapping(status.get("peers")).get("deleted"))
-    if cleared:
-        lines.append(f"{cleared} peers were cleared: of so few there is a number, and no list of their names")
-    return lines
 
 
 class _Shares:

@@ -7,10 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from pydantic import ValidationError
+
 from dragonfly_task_operator.api import loose
 from dragonfly_task_operator.api.conditions import Reason
 from dragonfly_task_operator.api.kinds import KINDS, TASK_DELETION, Kind
 from dragonfly_task_operator.api.record import Record
+from dragonfly_task_operator.api.targets import Target
+from dragonfly_task_operator.engine.subject import describe
+from dragonfly_task_operator.observability.redaction import redact, redact_url
 
 UNTOUCHED = -1
 """The observedGeneration of an object that no operator has seen."""
@@ -152,6 +157,18 @@ class Run:
         return [loose.mapping(task) for task in loose.items(self.status.get("tasks"))]
 
     @property
+    def targets(self) -> Sequence[str]:
+        """What each target names, in a line, without what is secret in it."""
+        return [_named(target) for target in loose.items(self.spec.get("targets"))]
+
+    def what(self, task: Mapping[str, Any]) -> str:
+        """Say what a task is: a part of an image by its digest, else a URL, or what its target was given."""
+        known = loose.word(task.get("digest")) or redact_url(loose.word(task.get("url")) or "")
+        index = loose.number(task.get("target"))
+        targets = self.targets
+        return known or (targets[index] if index is not None and 0 <= index < len(targets) else "")
+
+    @property
     def bytes_cached(self) -> int:
         """Bytes over all peers, by the length that peers tell of each task; of tasks in the status only."""
         return sum(
@@ -179,3 +196,10 @@ class Run:
     @property
     def _succeeded(self) -> Mapping[str, Any]:
         return next((each for each in self.record.conditions if each.get("type") == "Succeeded"), {})
+
+
+def _named(target: object) -> str:
+    try:
+        return describe([Target.model_validate(target)])
+    except ValidationError:  # of another version: all of it, then
+        return redact(str(target))

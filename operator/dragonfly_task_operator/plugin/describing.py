@@ -6,12 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from pydantic import ValidationError
-
 from dragonfly_task_operator.api import loose
-from dragonfly_task_operator.api.targets import Target
 from dragonfly_task_operator.client.run import Run
-from dragonfly_task_operator.engine.subject import describe as describe_targets
 from dragonfly_task_operator.observability.redaction import redact
 from dragonfly_task_operator.plugin import showing
 from dragonfly_task_operator.plugin.options import Session
@@ -75,19 +71,10 @@ def _fact(screen: Screen, name: str, text: str) -> None:
 
 
 def _targets(screen: Screen, run: Run) -> None:
-    targets = loose.items(run.spec.get("targets"))
     screen.say("")
-    screen.say(f"{counted(len(targets), 'target')}:")
-    for index, target in enumerate(targets):
-        screen.say(f"  {index}  {_target(target)}")
-
-
-def _target(target: object) -> str:
-    """Name a target, without what is secret in it."""
-    try:
-        return describe_targets([Target.model_validate(target)])
-    except ValidationError:
-        return redact(str(target))
+    screen.say(f"{counted(len(run.targets), 'target')}:")
+    for index, target in enumerate(run.targets):
+        screen.say(f"  {index}  {target}")
 
 
 def _images(screen: Screen, run: Run) -> None:
@@ -104,7 +91,7 @@ def _tasks(session: Session, run: Run) -> None:
     screen.say("")
     omitted = loose.count(loose.mapping(run.status.get("omitted")).get("tasks"))
     screen.say(f"{counted(len(run.tasks) + omitted, 'task')}:")
-    rows = [_task(task) for task in run.tasks[:_TASKS]]
+    rows = [_task(run, task) for task in run.tasks[:_TASKS]]
     screen.table(["TASK", "RULE", "RESULT", "PEERS", "SIZE", "WHAT"], rows, indent="  ", cut=5)
     more = len(run.tasks) + omitted - len(rows)
     if more:
@@ -112,7 +99,7 @@ def _tasks(session: Session, run: Run) -> None:
         screen.say(f"  … and {counted(more, 'more task')}: {session.command('get', named, '-o', 'yaml')}")
 
 
-def _task(task: Mapping[str, Any]) -> list[str | Cell]:
+def _task(run: Run, task: Mapping[str, Any]) -> list[str | Cell]:
     size = loose.number(task.get("contentLength"))
     result = loose.word(task.get("result")) or ""
     return [
@@ -121,7 +108,7 @@ def _task(task: Mapping[str, Any]) -> list[str | Cell]:
         Cell(result, showing.BAD if result == "Failed" else ""),
         str(loose.count(loose.mapping(task.get("peers")).get("caching"))),
         "" if size is None else bytes_of(size),
-        showing.what(task),
+        run.what(task),
     ]
 
 

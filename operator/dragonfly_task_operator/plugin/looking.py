@@ -27,7 +27,7 @@ from dragonfly_task_operator.plugin.options import (
     running,
 )
 from dragonfly_task_operator.plugin.screen import Cell
-from dragonfly_task_operator.plugin.words import age
+from dragonfly_task_operator.plugin.words import age, counted
 
 _EPOCH = datetime.min.replace(tzinfo=UTC)
 
@@ -171,4 +171,6 @@ async def report(session: Session, *, name: str, holders: bool, failed: bool, ta
         screen.note(f"no peer: {run.reason}: {run.message}")
     for line in everyone.left_out:
         screen.note(line)
+    if everyone.unnamed:
+        screen.note(f"{counted(everyone.unnamed, 'peer')} cleared: the operator keeps the names of more than 20 only")
     return TRUE

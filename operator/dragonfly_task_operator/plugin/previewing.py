@@ -36,7 +36,7 @@ async def preview(session: Session, client: Client, run: Run) -> bool:
             showing.short_id(task),
             str(loose.count(loose.mapping(task.get("peers")).get("caching"))),
             bytes_of(loose.count(task.get("contentLength"))),
-            showing.what(task),
+            run.what(task),
         ]
         for task in cached[:_TASKS]
     ]

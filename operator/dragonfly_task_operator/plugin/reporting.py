@@ -77,6 +77,7 @@ def _document(run: Run, everyone: Everyone, rows: Sequence[PeerRow]) -> dict[str
         "tasks": list(everyone.tasks),
         "peers": [_row(row) for row in rows],
         "leftOut": list(everyone.left_out),
+        "clearedUnnamed": everyone.unnamed,
     }
 
 

@@ -9,7 +9,6 @@ from dragonfly_task_operator.api import loose
 from dragonfly_task_operator.client.advice import on_peers, on_run
 from dragonfly_task_operator.client.rows import Everyone, PeerRow
 from dragonfly_task_operator.client.run import Run
-from dragonfly_task_operator.observability.redaction import redact_url
 from dragonfly_task_operator.plugin.options import FALSE, TRUE, Session
 from dragonfly_task_operator.plugin.screen import Cell, Row, Screen
 from dragonfly_task_operator.plugin.words import counted
@@ -35,26 +34,17 @@ def short_id(task: Mapping[str, Any]) -> str:
     return (loose.word(task.get("taskID")) or "")[:_ID]
 
 
-def what(task: Mapping[str, Any]) -> str:
-    """Say what a task is: a part of an image by its digest, else its URL, without what is secret in it."""
-    return loose.word(task.get("digest")) or redact_url(loose.word(task.get("url")) or "")
-
-
 def verdict(screen: Screen, run: Run) -> None:
     """Say how a run stands."""
     screen.prose(f"{run.reason}: {run.message}", style=style(run))
 
 
 def advice(screen: Screen, run: Run) -> None:
-    """Say what can be done about the reason of a run, and about each reason of its peers' failures."""
-    about_run = on_run(run.reason)
-    if about_run is not None:
-        screen.prose(f"What to do: {about_run}")
+    """Say what went wrong with peers, by reason, and what can be done about each; and about the reason of the run."""
     reasons = run.failure_reasons
-    if not reasons:
-        return
     failing = run.counts.failed + run.counts.unreachable
-    screen.say(f"{counted(failing, 'peer')} failed:" if failing else "Failures:")
+    if reasons:
+        screen.say(f"{counted(failing, 'peer')} failed:" if failing else "Failures:")
     for each in reasons:
         first = next((failure for failure in run.failures if failure.get("reason") == each.reason), {})
         who = f"{first.get('hostname')}: " if first.get("hostname") else ""
@@ -63,6 +53,9 @@ def advice(screen: Screen, run: Run) -> None:
         about_peers = on_peers(each.reason)
         if about_peers is not None:
             screen.prose(f"What to do: {about_peers}", indent="    ")
+    about_run = on_run(run.reason)
+    if about_run is not None:
+        screen.prose(f"What to do: {about_run}")
 
 
 def peers(session: Session, run: Run, everyone: Everyone, *, limit: int | None = MAX_ROWS, wide: bool = False) -> None:
@@ -77,7 +70,7 @@ def peers(session: Session, run: Run, everyone: Everyone, *, limit: int | None =
     """
     rows = everyone.rows[:limit]
     if rows:
-        table(session.screen, rows, tasks=len(everyone.tasks), wide=wide)
+        table(session.screen, rows, tasks=len(everyone.tasks), wide=wide, brief=True)
     more = len(everyone.rows) - len(rows)
     if more:
         named = f"{run.kind.short_name}/{run.name}"
@@ -86,8 +79,16 @@ def peers(session: Session, run: Run, everyone: Everyone, *, limit: int | None =
         session.screen.note(line)
 
 
-def table(screen: Screen, rows: Sequence[PeerRow], *, tasks: int, wide: bool = False) -> None:
-    """List peers."""
+def table(screen: Screen, rows: Sequence[PeerRow], *, tasks: int, wide: bool = False, brief: bool = False) -> None:
+    """List peers.
+
+    Args:
+        screen: where to write.
+        rows: of the peers.
+        tasks: how many tasks they tell of.
+        wide: with all that is known of them.
+        brief: with no more of a failure than its reason.
+    """
     columns = ["HOSTNAME", "IP", "TYPE", "CLUSTER"]
     columns += ["VERSION", "HOST-ID"] if wide else []
     kept = [
@@ -100,12 +101,13 @@ def table(screen: Screen, rows: Sequence[PeerRow], *, tasks: int, wide: bool = F
         )
         if is_told
     ]
-    texts = [_cells(row, [*columns, *kept], tasks=tasks) for row in rows]
+    texts = [_cells(row, [*columns, *kept], tasks=tasks, brief=brief) for row in rows]
     screen.table([*columns, *kept], texts, cut=len(columns) + len(kept) - 1 if "FAILURE" in kept else None)
 
 
-def _cells(row: PeerRow, columns: Sequence[str], *, tasks: int) -> Row:
+def _cells(row: PeerRow, columns: Sequence[str], *, tasks: int, brief: bool) -> Row:
     cluster = "" if row.scheduler_cluster_id is None else str(row.scheduler_cluster_id)
+    failures = "; ".join(f"{each.reason}: {each.description}" for each in row.failed)
     told: dict[str, str | Cell] = {
         "HOSTNAME": row.hostname,
         "IP": row.ip,
@@ -116,7 +118,7 @@ def _cells(row: PeerRow, columns: Sequence[str], *, tasks: int) -> Row:
         "HAS": _of(len(row.holds), tasks),
         "COMPLETE": "" if row.share is None else f"{row.share * 100:.4g} %",
         "DELETED": _of(len(row.deleted), tasks),
-        "FAILURE": Cell("; ".join(f"{each.reason}: {each.description}" for each in row.failed), BAD),
+        "FAILURE": Cell(", ".join(dict.fromkeys(each.reason for each in row.failed)) if brief else failures, BAD),
     }
     return [told[column] for column in columns]
 
