@@ -11,7 +11,7 @@ LOCK = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-has
 	--no-emit-index-url --no-emit-find-links --no-config
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-faults test-faults-long test-real bench bench-check dragonfly-client pictures lint types generate lock controlplane
+.PHONY: help venv demo test test-faults test-faults-long test-real bench bench-check dragonfly-client pictures lint types generate krew lock controlplane
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -81,6 +81,9 @@ generate: venv ## the CRDs, and Python from protos/
 	$(BIN)/python -m grpc_tools.protoc -I$(PROTO)=protos --python_out=operator --pyi_out=operator \
 		$(PROTO)/common.proto $(PROTO)/scheduler.proto $(PROTO)/dfdaemon.proto
 	$(BIN)/python -m hack.write_crds crds
+
+krew: venv ## an archive and a manifest for `kubectl krew install`, into dist/; URI=https://… HOMEPAGE=https://…
+	$(BIN)/python -m hack.krew --uri "$(URI)" --homepage "$(HOMEPAGE)"
 
 lock: venv ## the lock files, anew (needs uv in the environment)
 	$(LOCK) pyproject.toml -o requirements.lock

@@ -118,9 +118,9 @@ class Terminal:
         """Type a line."""
         os.write(self.descriptor, f"{line}\n".encode())
 
-    def interrupts(self) -> None:
-        """Press Ctrl-C."""
-        os.write(self.descriptor, b"\x03")
+    def presses(self, sign: str) -> None:
+        """Press a key."""
+        os.write(self.descriptor, sign.encode())
 
     def ends(self) -> int:
         """Wait for its end, and give the exit code. Raises AssertionError."""

@@ -122,6 +122,14 @@ def test_report_is_narrowed(viewer: Plugin) -> None:
     assert nothing.err.startswith("no peer: NotFound: ")
 
 
+@pytest.mark.usefixtures("runs")
+def test_signs_that_a_terminal_does_not_have_end_no_command(editor: Plugin) -> None:
+    done = editor("search", "--task-id", MANY, "--name", "in-ascii", PYTHONIOENCODING="ascii")
+
+    assert done.code == 0, done.err
+    assert done.out.splitlines()[-1] == f"? and {ALL - 20} more peers: kubectl dragonfly report tsearch/in-ascii"
+
+
 def test_run_that_is_not_there_is_told(viewer: Plugin) -> None:
     done = viewer("describe", "nobody")
 

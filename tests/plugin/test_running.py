@@ -115,6 +115,19 @@ def test_preview_is_shown_and_only_yes_deletes(editor: Plugin, world: Control, o
     assert reasons == ["Deleted", "DryRun"]
 
 
+@pytest.mark.parametrize("sign", ["\x03", "\x04"], ids=["Ctrl-C", "Ctrl-D"])
+def test_who_leaves_the_question_has_said_no(editor: Plugin, world: Control, sign: str) -> None:
+    world.caches("a8" * 32, on="n1")
+
+    with editor.at_terminal("delete", "--task-id", "a8" * 32) as terminal:
+        terminal.until("Delete it? [y/N]: ")
+        terminal.presses(sign)
+        assert terminal.ends() == 1
+
+    assert "nothing was deleted; the dry run is kept" in terminal.text
+    assert world.holders("a8" * 32) == {"n1"}
+
+
 def test_nothing_to_delete_is_not_asked_about(editor: Plugin) -> None:
     with editor.at_terminal("delete", "--content", "nobody has this either") as terminal:
         assert terminal.ends() == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import click
 
 from dragonfly_task_operator.api import loose
@@ -48,11 +50,23 @@ async def preview(session: Session, client: Client, run: Run) -> bool:
     named = ", ".join(holders[: showing.MAX_ROWS]) + (", …" if counts.caching > showing.MAX_ROWS else "")
     screen.prose(f"{bytes_of(run.bytes_cached)} on {counts.caching:,} of {counted(counts.total, 'peer')}: {named}")
     showing.advice(screen, run)
-    if click.confirm("Delete it?", err=True):
+    if _is_agreed():
         return True
     kept = session.command("describe", f"{run.kind.short_name}/{run.name}")
     screen.say(f"nothing was deleted; the dry run is kept: {kept}")
     return False
+
+
+def _is_agreed() -> bool:
+    """Ask. Ctrl-C and Ctrl-D are no: asyncio would take Ctrl-C for itself, and the question would stand."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return click.confirm("Delete it?", err=True)
+    except click.Abort:
+        click.echo(err=True)
+        return False
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 async def go_ahead(client: Client, run: Run) -> Run:

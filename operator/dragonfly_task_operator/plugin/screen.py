@@ -19,7 +19,7 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
-from dragonfly_task_operator.plugin.words import plain
+from dragonfly_task_operator.plugin.words import plain, visible
 
 PROSE = 80
 """Columns of sentences, where the other end is no terminal."""
@@ -135,17 +135,12 @@ class Screen:
         line = Text()
         for part in parts:
             cell = Cell(part) if isinstance(part, str) else part
-            line.append(_visible(cell.text), style=cell.style)
+            line.append(visible(cell.text), style=cell.style)
         console.print(line)
 
 
 def _console(*, stderr: bool) -> Console:
     return Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=True)
-
-
-def _visible(text: str) -> str:
-    """Keep spaces, as they are set on purpose, and nothing that a terminal obeys."""
-    return "".join(sign if sign.isprintable() else "\ufffd" for sign in text)
 
 
 def _lines(

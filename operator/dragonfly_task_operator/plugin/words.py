@@ -12,7 +12,12 @@ _SIZES = ("KiB", "MiB", "GiB", "TiB")
 
 def plain(text: str) -> str:
     """Put a text into one line, and show signs that a terminal would obey, or not show, as what they are: none."""
-    return "".join(sign if sign.isprintable() else "\ufffd" for sign in " ".join(text.split()))
+    return visible(" ".join(text.split()))
+
+
+def visible(text: str) -> str:
+    """Do the second only: spaces are as they were set."""
+    return text if text.isprintable() else "".join(sign if sign.isprintable() else "\ufffd" for sign in text)
 
 
 def age(since: datetime | None, now: datetime) -> str:
