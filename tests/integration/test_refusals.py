@@ -1,4 +1,4 @@
-"""What the API server refuses at apply, and in which words."""
+"""What the API server refuses at apply, and in which words. Where there is none, `exec` refuses the same."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from dragonfly_task_operator.api.manifests import read_manifests
+from dragonfly_task_operator.errors import InvalidManifest
 from hack.kubectl import Kubectl
 
 pytestmark = pytest.mark.controlplane
@@ -35,6 +37,8 @@ def manifest(kind: str, spec: dict[str, Any]) -> dict[str, Any]:
 def refusal(kubectl: Kubectl, body: dict[str, Any]) -> str:
     done = kubectl("apply", "-f", "-", stdin=json.dumps(body))
     assert done.returncode != 0, f"accepted: {done.stdout}"
+    with pytest.raises(InvalidManifest):
+        read_manifests(json.dumps(body).encode(), source="the file")
     return done.stderr
 
 
