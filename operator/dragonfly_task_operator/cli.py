@@ -118,8 +118,19 @@ def run(config: Path | None, **flags: Any) -> None:
     help="Logins for the registries of image targets. Default: ~/.docker/config.json.",
 )
 @click.option("-o", "output", type=click.Choice(["yaml", "json", "table"]), default="yaml", show_default=True)
+@click.option(
+    "--reports",
+    is_flag=True,
+    help="Also print the TaskReports that tell of every peer, where a status leaves some out. A table has all of them.",
+)
 def execute(
-    file: tuple[IO[bytes], ...], config: Path | None, docker_config: Path | None, output: Any, **flags: Any
+    file: tuple[IO[bytes], ...],
+    config: Path | None,
+    docker_config: Path | None,
+    output: Any,
+    *,
+    reports: bool,
+    **flags: Any,
 ) -> None:
     """Run TaskSearch and TaskDeletion manifests against Dragonfly, without Kubernetes.
 
@@ -137,7 +148,14 @@ def execute(
     except (SettingsError, InvalidManifest) as error:
         _leave(error, EXIT_INVALID)
     logs.set_up(loaded.log_format)
-    running = command.execute(manifests, loaded, output=output, docker_config_file=docker_config, echo=click.echo)
+    running = command.execute(
+        manifests,
+        loaded,
+        output=output,
+        with_reports=reports,
+        docker_config_file=docker_config,
+        echo=click.echo,
+    )
     _finish(running)
 
 

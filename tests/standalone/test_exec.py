@@ -15,6 +15,8 @@ from tests.objects import is_finished, manifest, succeeded
 from tests.simulator.control import Control
 from tests.standalone.conftest import Exec, by_task
 
+PEERS = ("n0", "n1", "n2", "n3", "n4", "n5", "seed0")
+NOTHING_OMITTED = dict.fromkeys(("images", "tasks", "cachedBy", "failures", "peers"), 0)
 ONE, TWO, THREE = "a1" * 32, "a2" * 32, "a3" * 32
 
 
@@ -133,6 +135,34 @@ def test_table_has_a_line_for_each_object_and_each_peer_with_something_to_tell(e
         "",
         "TaskSearch none: cached on none of 7 peers",
     ]
+
+
+def test_what_a_status_leaves_out_is_in_task_reports_where_they_are_asked_for(execute: Exec, world: Control) -> None:
+    tasks = [f"{number:064x}" for number in range(1, 5)]
+    for task in tasks:
+        world.caches(task, on="all")
+    objects = [manifest("TaskSearch", "many", {"taskID": tasks[0]}, runID="a"), by_task("TaskSearch", "few", "f" * 64)]
+    objects[0]["spec"]["targets"] += [{"taskID": task} for task in tasks[1:]]
+
+    plain = printed(execute("-f", "-", stdin=objects))
+    whole = printed(execute("-f", "-", "--reports", stdin=objects))
+
+    assert [each["kind"] for each in plain] == ["TaskSearch", "TaskSearch"]
+    assert (plain[0]["status"]["omitted"], "reports" in plain[0]["status"]) == (
+        {**NOTHING_OMITTED, "cachedBy": 8},
+        False,
+    )
+    assert [each["kind"] for each in whole] == ["TaskSearch", "TaskReport", "TaskSearch"]
+    many, report = whole[0], whole[1]
+    assert many["status"]["reports"] == [report["metadata"]["name"]]
+    assert [(row["hostname"], row["holds"]) for row in report["report"]["peers"]] == [
+        (peer, [0, 1, 2, 3]) for peer in PEERS
+    ]
+    assert (report["report"]["of"]["name"], report["report"]["runID"], report["report"]["complete"]) == (
+        "many",
+        "a",
+        True,
+    )
 
 
 def test_stdout_holds_nothing_but_the_objects_and_stderr_no_secret(execute: Exec) -> None:

@@ -138,6 +138,7 @@ EXEC: list[tuple[list[str], str, object]] = [
     (["-f", "one.yaml", "-o", "yaml"], "output", "yaml"),
     (["-f", "one.yaml", "-o", "json"], "output", "json"),
     (["-f", "one.yaml", "-o", "table"], "output", "table"),
+    (["-f", "one.yaml", "--reports"], "with_reports", True),
 ]
 
 

@@ -18,6 +18,14 @@ MAX_PAGE_BYTES = 900 << 10
 MAX_PAGES = 50
 """Of one run."""
 
+MAX_NAME = 253
+
+
+def page_name(name: str, run_key: str, page: int, *, uid: str = "") -> str:
+    """Name a page by its object, the run's key and its number; by the object's uid, too, if the name is another one's."""
+    end = f"{f'-{uid[:8]}' if uid else ''}-{run_key[:8]}"
+    return f"{name[: MAX_NAME - len(end) - len('-00')].rstrip('-.')}{end}-{page:02}"
+
 
 class Owner(Model):
     """Whose run it is."""

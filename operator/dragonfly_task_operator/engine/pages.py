@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from dragonfly_task_operator.api.page import MAX_PAGE_BYTES, MAX_PAGES, MAX_ROWS, FailedTasks, Row
+from dragonfly_task_operator.api.page import MAX_PAGE_BYTES, MAX_PAGES, MAX_ROWS, FailedTasks, Owner, Page, Row
 from dragonfly_task_operator.api.room import most_bytes
 from dragonfly_task_operator.engine.identity import TaskID
 from dragonfly_task_operator.engine.ledger import Cleared, Failed, HeldUp, Holds, Ledger, known
@@ -73,6 +73,20 @@ class Leaf:
 
     tasks: Sequence[TaskID]
     rows: Sequence[Row]
+
+    def page(self, of: Owner, *, run_key: str, run_id: str | None, page: int, pages: int, complete: bool) -> Page:
+        """Make the page of this number, of so many that the object's run has."""
+        return Page(
+            of=of,
+            run_key=run_key,
+            run_id=run_id,
+            page=page,
+            pages=pages,
+            complete=complete,
+            rows=len(self.rows),
+            tasks=list(self.tasks),
+            peers=list(self.rows),
+        )
 
 
 class Pages:

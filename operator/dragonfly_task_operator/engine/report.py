@@ -299,6 +299,12 @@ def omitting(status: Status, omitted: Omitted) -> Status:
     return status.model_copy(update={"omitted": omitted if any(omitted.to_json().values()) else None})
 
 
+def with_pages(status: Status, names: Sequence[str], *, omitted: int) -> Status:
+    """Have results name the pages that tell the rest, and say how many peers have a row on none of them."""
+    named = status.model_copy(update={"reports": list(names) or None})
+    return omitting(named, (status.omitted or Omitted()).model_copy(update={"peers": omitted}))
+
+
 def _cached_entries(status: Status) -> int:
     return sum(len(task.cached_by or ()) for task in status.tasks or ())
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from dragonfly_task_operator.api.page import Owner, Page
-from dragonfly_task_operator.api.status import Omitted, Status
+from dragonfly_task_operator.api.page import Owner, page_name
+from dragonfly_task_operator.api.status import Status
 from dragonfly_task_operator.engine.pages import Pages
-from dragonfly_task_operator.engine.report import omitting
+from dragonfly_task_operator.engine.report import with_pages
 from dragonfly_task_operator.engine.verdict import MAX_MESSAGE, Verdict
 from dragonfly_task_operator.errors import OperatorError
 from dragonfly_task_operator.kube.objects import (
@@ -49,8 +49,6 @@ MAX_ROUNDS = 10
 RUNS_AT_ONCE = 4
 """Runs whose pages are written at once: a page takes some megabytes meanwhile."""
 
-MAX_NAME = 253
-
 MAX_NOTE = 400
 """Characters of a message that tell of pages that could not be written."""
 
@@ -75,8 +73,7 @@ def naming(report: Written | ReportLost | None, results: Status, verdict: Verdic
         case None:
             return results, verdict
         case Written(names, omitted):
-            named = results.model_copy(update={"reports": names or None})
-            return omitting(named, (results.omitted or Omitted()).model_copy(update={"peers": omitted})), verdict
+            return with_pages(results, names, omitted=omitted), verdict
         case ReportLost():
             note = f"; TaskReports could not be written, so what the status leaves out is told nowhere: {report}"
             note = cut(redact(note), MAX_NOTE)
@@ -124,8 +121,10 @@ class Press:
         """
         async with self._turns:
             pages = await lay_out()
-            for stem in _stems(ref, run_key):
-                names = [f"{stem}-{page:02}" for page in range(len(pages))]
+            # Of two objects whose names are the same up to where they are cut, or of two kinds, with the same key, the
+            # second has the start of its uid in the names of its pages.
+            for uid in ("", ref.uid):
+                names = [page_name(ref.name, run_key, page, uid=uid) for page in range(len(pages))]
                 edition = _Edition(
                     self._reports,
                     self._objects,
@@ -146,17 +145,6 @@ class Press:
                     raise ReportLost(str(error)) from None
                 return Written(names, pages.omitted)
         raise ReportLost("other objects have pages of the names that it would have")
-
-
-def _stems(ref: Ref, run_key: str) -> Iterator[str]:
-    """Give the names of pages without their numbers, in the order in which they are tried.
-
-    Of two objects whose names are the same up to where they are cut, or of two kinds, with the same key, the second has
-    the start of its uid in the names of its pages.
-    """
-    for more in ("", f"-{ref.uid[:8]}"):
-        end = f"{more}-{run_key[:8]}"
-        yield ref.name[: MAX_NAME - len(end) - len("-00")].rstrip("-.") + end
 
 
 class _NameTaken(Exception):
@@ -212,17 +200,13 @@ class _Edition:
         raise ReportLost(f"the page {name} is changed all the time by others")
 
     async def _report(self, page: int) -> dict[str, object]:
-        leaf = await self.pages.leaf(page)
-        content = Page(
-            of=Owner(kind=self.ref.kind.name, name=self.ref.name, uid=self.ref.uid),
+        content = (await self.pages.leaf(page)).page(
+            Owner(kind=self.ref.kind.name, name=self.ref.name, uid=self.ref.uid),
             run_key=self.run_key,
             run_id=self.run_id,
             page=page,
             pages=len(self.pages),
             complete=page == 0,
-            rows=len(leaf.rows),
-            tasks=list(leaf.tasks),
-            peers=list(leaf.rows),
         )
         return content.to_json()
 

@@ -64,6 +64,7 @@ async def execute(
     settings: Settings,
     *,
     output: Output,
+    with_reports: bool,
     docker_config_file: Path | None,
     echo: Callable[[str], None],
 ) -> int:
@@ -73,6 +74,7 @@ async def execute(
         manifests: what to do.
         settings: how Dragonfly is found.
         output: how to print it.
+        with_reports: whether to print the TaskReports as well that tell what a status leaves out.
         docker_config_file: as it was given.
         echo: prints on stdout.
 
@@ -99,7 +101,13 @@ async def execute(
         pods=None,
         metrics=Metrics(),
     ) as means:
-        finished = await run_all(manifests, means, progress=progress_on(sys.stderr, os.environ), stop=stop)
+        finished = await run_all(
+            manifests,
+            means,
+            progress=progress_on(sys.stderr, os.environ),
+            stop=stop,
+            with_reports=with_reports,
+        )
         echo(render(finished, output))
     return EXIT_INTERRUPTED if stop.is_set() else _code(finished)
 

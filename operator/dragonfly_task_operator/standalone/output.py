@@ -8,7 +8,9 @@ from typing import Any, Literal, TypeAlias
 
 import yaml
 
-from dragonfly_task_operator.api.page import Row
+from dragonfly_task_operator.api.base import API_VERSION
+from dragonfly_task_operator.api.kinds import TASK_REPORT
+from dragonfly_task_operator.api.page import Owner, Row
 from dragonfly_task_operator.standalone.progress import legible
 from dragonfly_task_operator.standalone.runs import GENERATION, Finished
 
@@ -26,13 +28,34 @@ def render(finished: Sequence[Finished], output: Output) -> str:
         case "table":
             return "\n\n".join(_lines(finished))
         case "json":
-            bodies = [_body(each) for each in finished]
+            bodies = list(_bodies(finished))
             whole = bodies[0] if len(bodies) == 1 else {"apiVersion": "v1", "kind": "List", "items": bodies}
             return json.dumps(whole, indent=2, ensure_ascii=False)
         case "yaml":
-            return yaml.safe_dump_all(
-                [_body(each) for each in finished], sort_keys=False, allow_unicode=True, width=_WIDTH
-            ).rstrip("\n")
+            return yaml.safe_dump_all(_bodies(finished), sort_keys=False, allow_unicode=True, width=_WIDTH).rstrip("\n")
+
+
+def _bodies(finished: Sequence[Finished]) -> Iterator[dict[str, Any]]:
+    """Give objects, and behind each the TaskReports that its status names."""
+    for each in finished:
+        yield _body(each)
+        manifest, record = each.manifest, each.record
+        owner = Owner(kind=manifest.kind.name, name=manifest.name, uid=str(manifest.body["metadata"].get("uid", "")))
+        for number, (name, leaf) in enumerate(zip(record.reports, each.peers, strict=False)):
+            page = leaf.page(
+                owner,
+                run_key=record.run_key or "",
+                run_id=record.run_id,
+                page=number,
+                pages=len(record.reports),
+                complete=True,
+            )
+            yield {
+                "apiVersion": API_VERSION,
+                "kind": TASK_REPORT.name,
+                "metadata": {"name": name, "namespace": manifest.namespace},
+                TASK_REPORT.field: page.to_json(),
+            }
 
 
 def _body(finished: Finished) -> dict[str, Any]:

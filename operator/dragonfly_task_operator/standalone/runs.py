@@ -10,9 +10,12 @@ from datetime import datetime
 
 from dragonfly_task_operator.api.conditions import Reason
 from dragonfly_task_operator.api.manifests import Manifest
+from dragonfly_task_operator.api.page import page_name
 from dragonfly_task_operator.api.record import NOTHING_KNOWN, Record
-from dragonfly_task_operator.engine.composing import RawStatus, compose, suspend
+from dragonfly_task_operator.api.status import Status
+from dragonfly_task_operator.engine.composing import RawStatus, compose, leaves_out, suspend
 from dragonfly_task_operator.engine.pages import Leaf
+from dragonfly_task_operator.engine.report import with_pages
 from dragonfly_task_operator.engine.run import Means, Run
 from dragonfly_task_operator.engine.verdict import Verdict, suspended
 from dragonfly_task_operator.observability.logs import fields
@@ -53,7 +56,7 @@ class Finished:
 
 
 async def run_all(
-    manifests: Sequence[Manifest], means: Means, *, progress: Progress, stop: asyncio.Event
+    manifests: Sequence[Manifest], means: Means, *, progress: Progress, stop: asyncio.Event, with_reports: bool = False
 ) -> list[Finished]:
     """Run every manifest in turn, whatever becomes of those before it.
 
@@ -62,6 +65,7 @@ async def run_all(
         means: what runs work with.
         progress: told how far they are.
         stop: ends the run that is going; those after it are not begun.
+        with_reports: whether statuses name the TaskReports that tell what they leave out.
     """
     finished = []
     now = asyncio.get_running_loop().time
@@ -72,7 +76,7 @@ async def run_all(
         elif manifest.spec.suspend:
             each = _unbegun(manifest, means.clock.now(), suspended(on_the_way=False))
         else:
-            each = await _OneRun(manifest, means, progress, stop).execute()
+            each = await _OneRun(manifest, means, progress, stop, with_reports).execute()
         progress.end(manifest, each.record, seconds=now() - began)
         finished.append(each)
     return finished
@@ -97,15 +101,25 @@ class _OneRun:
     means: Means
     progress: Progress
     stop: asyncio.Event
+    with_reports: bool
 
     async def execute(self) -> Finished:
         started = self.means.clock.now()
         run = Run(self.manifest.spec, self.manifest.namespace, self.means, started)
         verdict = await self._follow(run)
         pages = await run.pages()
-        status = compose(
+        results, _ = run.snapshot()
+        status = self._composed(results, verdict, started)
+        if self.with_reports and leaves_out(status):
+            key = str(status["runKey"])
+            names = [page_name(self.manifest.name, key, page) for page in range(len(pages))]
+            status = self._composed(with_pages(results, names, omitted=pages.omitted), verdict, started)
+        return Finished(self.manifest, status, [await pages.leaf(page) for page in range(len(pages))])
+
+    def _composed(self, results: Status, verdict: Verdict, started: datetime) -> RawStatus:
+        return compose(
             NOTHING_KNOWN,
-            run.snapshot()[0],
+            results,
             verdict,
             spec=self.manifest.spec,
             generation=GENERATION,
@@ -113,7 +127,6 @@ class _OneRun:
             history=(),
             now=self.means.clock.now(),
         )
-        return Finished(self.manifest, status, [await pages.leaf(page) for page in range(len(pages))])
 
     async def _follow(self, run: Run) -> Verdict:
         """Tell how far the run is, until it has ended or is to stop. Nothing of it goes on after that."""
