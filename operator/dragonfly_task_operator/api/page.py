@@ -22,7 +22,7 @@ MAX_NAME = 253
 
 
 def page_name(name: str, run_key: str, page: int, *, uid: str = "") -> str:
-    """Name a page by its object, the run's key and its number; by the object's uid, too, if the name is another one's."""
+    """Name a page by its object, the run's key and its number; by its uid, too, if the name is another one's."""
     end = f"{f'-{uid[:8]}' if uid else ''}-{run_key[:8]}"
     return f"{name[: MAX_NAME - len(end) - len('-00')].rstrip('-.')}{end}-{page:02}"
 
