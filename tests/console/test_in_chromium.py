@@ -89,6 +89,10 @@ def test_search_shows_the_peers_that_have_it(person: Person, world: Control, way
     person.sees("3 peers", within="#rows")
     assert person.hostnames() == ["n2", "n3", "n10"]
     assert person.sees("Cluster 1", within="#clusters")
+    person.page.get_by_label("Hostname or IP").fill("n1")  # which came with the peers
+    person.page.keyboard.press("Enter")
+    person.sees("1 peer of 3", within="#rows")
+    assert person.hostnames() == ["n10"]
 
 
 def test_search_for_an_image_shows_what_share_of_it_each_peer_has(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dragonfly_task_operator.client.rows import PeerFailure, PeerRow
@@ -55,6 +57,14 @@ def test_peers(asked: dict[str, str], hostnames: list[str]) -> None:
     assert found(**asked) == hostnames
 
 
+def test_names_are_sorted_as_people_count() -> None:
+    rows = [replace(PEERS[0], hostname=name) for name in ("seed0", "n10", "N9", "n009b", "", "n" + "9" * 5000)]
+
+    names = [row.hostname for row in lists.peers(rows, Query({}))]
+
+    assert names == ["", "N9", "n009b", "n10", "n" + "9" * 5000, "seed0"]
+
+
 def test_clusters_count_their_peers() -> None:
     counted = [(each.cluster_id, each.peers, each.holders, each.deleted, each.failed) for each in lists.clusters(PEERS)]
 
@@ -87,7 +97,7 @@ def test_empty_list_has_one_page() -> None:
 
 
 def test_link_keeps_what_was_asked_for() -> None:
-    query = Query({"q": "n1&x", "sort": "ip", "page": "2"})
+    query = Query({"q": "n1&x", "sort": "ip", "page": "2"}, "/run")
 
-    assert query.link(page=3) == "?q=n1%26x&sort=ip&page=3"
-    assert query.link(q="", page="") == "?sort=ip"
+    assert query.link(page=3) == "/run?q=n1%26x&sort=ip&page=3"
+    assert query.link(q="", page="") == "/run?sort=ip"

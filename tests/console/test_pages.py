@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 import pytest
@@ -174,6 +175,16 @@ async def test_nothing_is_deleted_for_another_word(visit: Visit, word: str) -> N
         status, text = await confirm(visitor, word=word)
 
     assert (status, "Nothing is deleted: type DELETE" in text, client.asked) == (422, True, [])
+
+
+async def test_links_of_a_refusal_lead_to_the_page_that_it_is_of(visit: Visit) -> None:
+    async with visit(ScriptedClient([a_preview()])) as visitor:
+        _, text = await confirm(visitor, word="no")
+        addresses = {address.partition("?")[0] for address in re.findall(r'(?:href|action|data-page)="([^#"]*)', text)}
+
+    own = visitor.root.removeprefix(visitor.origin) + PREVIEW
+    assert {each for each in addresses if PREVIEW in each} == {own, f"{own}/confirm", f"{own}/again"}
+    assert [each for each in addresses if each and not each.startswith("/")] == []
 
 
 async def test_nothing_is_deleted_that_is_not_as_it_was_seen(visit: Visit) -> None:

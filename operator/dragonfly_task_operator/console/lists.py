@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -18,9 +19,14 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What the page's address asks for, by the names of the fields of its filter."""
+    """What a page's address asks for, by the names of the fields of its filter.
+
+    Attributes:
+        path: of the page, without what is asked for: a form's answer is at another address.
+    """
 
     given: Mapping[str, str]
+    path: str = ""
 
     def __getitem__(self, name: str) -> str:
         return self.given.get(name, "").strip()
@@ -28,7 +34,7 @@ class Query:
     def link(self, **changes: object) -> str:
         """Give the address that differs in this."""
         asked = {**self.given, **{name: str(value) for name, value in changes.items()}}
-        return "?" + urlencode({name: value for name, value in asked.items() if value})
+        return f"{self.path}?" + urlencode({name: value for name, value in asked.items() if value})
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,16 +142,9 @@ def _tells_of(row: PeerRow, task: str) -> bool:
     return task in row.holds or task in row.deleted or any(task in failed.tasks for failed in row.failed)
 
 
-def _natural(text: str) -> tuple[tuple[int, str], ...]:
-    """Sort n9 before n10."""
-    parts: list[tuple[int, str]] = []
-    digits = word = ""
-    for sign in text.lower():
-        if sign.isdecimal():
-            digits += sign
-            continue
-        if digits:
-            parts.append((int(digits), word))
-            digits = word = ""
-        word += sign
-    return (*parts, (int(digits or 0), word))
+_WORD_AND_NUMBER = re.compile(r"(\D*)0*(\d*)")
+
+
+def _natural(text: str) -> list[tuple[str, int, str]]:
+    """Sort n9 before n10, and both before seed0."""
+    return [(word, len(digits), digits) for word, digits in _WORD_AND_NUMBER.findall(text.lower())]

@@ -108,7 +108,7 @@ class Pages:
 
     async def executions(self, request: web.Request) -> web.Response:
         """List runs."""
-        query = Query(dict(request.query))
+        query = Query(dict(request.query), request.path)
         everything = self._feed.runs()
         page = Page.of(lists.runs(everything, query), query)
         return self._page(
@@ -206,7 +206,7 @@ class Pages:
         return True
 
     async def _show(self, request: web.Request, run: Shown, *, problem: str = "") -> web.Response:
-        query = Query(dict(request.query))
+        query = Query(dict(request.query), self._address(run))
         everyone = await self._everyone_of(run)
         waited = int(run.waited(datetime.now(UTC)))
         return self._page(
