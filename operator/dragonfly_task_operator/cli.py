@@ -22,6 +22,7 @@ from dragonfly_task_operator.errors import (
     WatchLost,
 )
 from dragonfly_task_operator.help_pages import Command, Group
+from dragonfly_task_operator.standalone import EXIT_INTERRUPTED
 
 EXIT_FAILED = 1
 EXIT_INVALID = 2
@@ -137,26 +138,29 @@ def execute(
     One after another is run, as the operator would run it, and printed as the operator would have left it. Nothing is
     remembered: what is run again is done again.
     """
-    from dragonfly_task_operator import arenas, settings  # noqa: PLC0415
-    from dragonfly_task_operator.observability import logs  # noqa: PLC0415
-    from dragonfly_task_operator.standalone import command  # noqa: PLC0415
-
-    arenas.bound()
     try:
-        loaded = settings.load(_given(flags), config=config)
-        manifests = command.read([(each.name, each.read()) for each in file], loaded)
-    except (SettingsError, InvalidManifest) as error:
-        _leave(error, EXIT_INVALID)
-    logs.set_up(loaded.log_format)
-    running = command.execute(
-        manifests,
-        loaded,
-        output=output,
-        with_reports=reports,
-        docker_config_file=docker_config,
-        echo=click.echo,
-    )
-    _finish(running)
+        from dragonfly_task_operator import arenas, settings  # noqa: PLC0415
+        from dragonfly_task_operator.observability import logs  # noqa: PLC0415
+        from dragonfly_task_operator.standalone import command  # noqa: PLC0415
+
+        arenas.bound()
+        try:
+            loaded = settings.load(_given(flags), config=config)
+            manifests = command.read([(each.name, each.read()) for each in file], loaded)
+        except (SettingsError, InvalidManifest) as error:
+            _leave(error, EXIT_INVALID)
+        logs.set_up(loaded.log_format)
+        running = command.execute(
+            manifests,
+            loaded,
+            output=output,
+            with_reports=reports,
+            docker_config_file=docker_config,
+            echo=click.echo,
+        )
+        _finish(running)
+    except KeyboardInterrupt:  # before anything was begun
+        sys.exit(EXIT_INTERRUPTED)
 
 
 def _finish(work: Coroutine[Any, Any, int | None]) -> NoReturn:

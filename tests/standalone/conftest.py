@@ -15,7 +15,7 @@ import pytest
 from tests.objects import manifest
 from tests.simulator.control import Control, Simulation, simulation
 
-SECONDS = 60.0
+SECONDS = 120.0
 """For an `exec` to end, on a machine that is busy with other things."""
 
 Exec = Callable[..., subprocess.CompletedProcess[str]]

@@ -6,6 +6,7 @@ import os
 import pty
 import signal
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,8 +24,8 @@ def test_what_was_done_is_printed(start: Start, world: Control, number: int) -> 
     world.caches(TASK, on="n1,n2,n3")
     world.fails("fails", "delete", on="n3", code="INTERNAL", details="not yet")
     process = start(by_task("TaskDeletion", "purge", TASK, backoffLimit=100), by_task("TaskSearch", "after", TASK))
-    wait_for(lambda: world.holders(TASK) == {"n3"}, "the other peers to be rid of it")
-    wait_for(lambda: [name for name, _ in world.delete_requests()].count("n3") > 1, "a second round")
+    wait_for(lambda: world.holders(TASK) == {"n3"}, "the other peers to be rid of it", seconds=SECONDS)
+    wait_for(lambda: [name for name, _ in world.delete_requests()].count("n3") > 1, "a second round", seconds=SECONDS)
 
     process.send_signal(number)
     stdout, stderr = process.communicate(timeout=SECONDS)
@@ -49,7 +50,7 @@ def test_peers_that_never_answer_keep_nobody_from_stopping(start: Start, world: 
     world.forget_calls()
     world.fails("hangs", "stat", on="all")
     process = start(by_task("TaskSearch", "find", TASK))
-    wait_for(lambda: bool(world.calls()["by_peer"]), "peers to be asked")
+    wait_for(lambda: bool(world.calls()["by_peer"]), "peers to be asked", seconds=SECONDS)
 
     process.send_signal(signal.SIGINT)
     stdout, stderr = process.communicate(timeout=SECONDS)
@@ -58,11 +59,31 @@ def test_peers_that_never_answer_keep_nobody_from_stopping(start: Start, world: 
     assert (process.returncode, found["status"]["reason"]) == (130, "Suspended"), stderr
 
 
+def test_interrupting_it_while_it_reads_ends_with_130_too(command: list[str], environment: dict[str, str]) -> None:
+    with subprocess.Popen(
+        [*command, "-f", "-"],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        maps = Path(f"/proc/{process.pid}/maps")
+        wait_for(lambda: "cygrpc" in maps.read_text(), "what it needs to be imported", seconds=SECONDS)
+
+        process.send_signal(signal.SIGINT)
+
+        assert process.wait(SECONDS) == 130
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert (process.stdout.read(), process.stderr.read()) == ("", "")
+
+
 def test_second_signal_ends_it_at_once(start: Start, world: Control) -> None:
     world.forget_calls()
     world.fails("hangs", "stat", on="all")
     process = start(by_task("TaskSearch", "find", TASK), stdout=subprocess.DEVNULL)
-    wait_for(lambda: bool(world.calls()["by_peer"]), "peers to be asked")
+    wait_for(lambda: bool(world.calls()["by_peer"]), "peers to be asked", seconds=SECONDS)
 
     while process.poll() is None:
         process.send_signal(signal.SIGINT)

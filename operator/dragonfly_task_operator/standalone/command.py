@@ -20,14 +20,13 @@ from dragonfly_task_operator.oci.images import RegistryImages
 from dragonfly_task_operator.oci.proxies import Proxies
 from dragonfly_task_operator.oci.urls import ManifestURL
 from dragonfly_task_operator.settings import ServiceRef, Settings
-from dragonfly_task_operator.standalone import docker_config
+from dragonfly_task_operator.standalone import EXIT_INTERRUPTED, docker_config
 from dragonfly_task_operator.standalone.output import Output, render
 from dragonfly_task_operator.standalone.progress import progress_on
 from dragonfly_task_operator.standalone.runs import Finished, run_all
 from dragonfly_task_operator.wiring import Certificates
 
 EXIT_FALSE = 1
-EXIT_INTERRUPTED = 130
 
 
 def read(contents: Sequence[tuple[str, bytes]], settings: Settings) -> list[Manifest]:
