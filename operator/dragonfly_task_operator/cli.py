@@ -167,8 +167,9 @@ def _finish(work: Coroutine[Any, Any, int | None]) -> NoReturn:
     """Do some work, and end the process with what came of it."""
     import asyncio  # noqa: PLC0415 - this and, much more, Kopf and gRPC take long to import
 
-    from dragonfly_task_operator import event_loop  # noqa: PLC0415
+    from dragonfly_task_operator import event_loop, garbage  # noqa: PLC0415
 
+    garbage.look_seldom()
     with asyncio.Runner(loop_factory=event_loop.factory()) as runner:
         code = runner.run(ending_soon(work))
     sys.exit(code)

@@ -24,6 +24,8 @@ async def fan_out(items: Sequence[T], visit: Callable[[T], Awaitable[None]], *, 
 
     Returns when all have been visited. An exception from a visit cancels the others and is raised.
     """
+    if not items:
+        return
     remaining = iter(items)
 
     async def work() -> None:

@@ -26,6 +26,8 @@ class Metrics:
         self._rpcs = Counter(
             f"{PREFIX}_rpcs", "Requests to peers and schedulers.", ("method", "outcome"), registry=registry
         )
+        self._rpcs_by: dict[tuple[str, str], Counter] = {}
+        """Looked up here: `labels` takes as long as sending a request."""
         self._own_troubles = Counter(
             f"{PREFIX}_own_troubles",
             "Requests not made because of this process or its node, by what it was short of.",
@@ -54,7 +56,10 @@ class Metrics:
 
     def rpc_ended(self, method: str, outcome: str) -> None:
         """Count a request: its method's name without the service, and gRPC's name of its status code."""
-        self._rpcs.labels(method, outcome).inc()
+        counter = self._rpcs_by.get((method, outcome))
+        if counter is None:
+            counter = self._rpcs_by[method, outcome] = self._rpcs.labels(method, outcome)
+        counter.inc()
 
     def own_trouble(self, trouble: OwnTrouble) -> None:
         """Count a request that was not made."""
