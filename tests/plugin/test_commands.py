@@ -236,7 +236,7 @@ def test_api_server_that_can_not_be_asked_is_told_with_3(words: list[str], told:
 
 
 def test_completion_of_commands_flags_and_words() -> None:
-    assert completions(["se"]) == ["search\tFind out which peers cache tasks, by...", ":4"]
+    assert completions(["se"]) == ["search\tFind out which peers cache tasks.", ":4"]
     assert "--platform\tOnly this platform of an image." in completions(["search", "--pl"])
     assert completions(["search", "-o", "y"]) == ["yaml", ":4"]
     assert completions(["search", "--filename", ""]) == [":0"]  # the shell's own completion of files

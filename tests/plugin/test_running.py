@@ -128,6 +128,20 @@ def test_who_leaves_the_question_has_said_no(editor: Plugin, world: Control, sig
     assert world.holders("a8" * 32) == {"n1"}
 
 
+def test_name_is_the_result_where_nothing_is_waited_for(editor: Plugin, world: Control, objects: Objects) -> None:
+    full = editor("search", "--content", "x", "--name", "in-full", "--no-wait", "-o", "name")
+    assert (full.code, full.out) == (0, "tasksearch.tasks.d7y.io/in-full\n")
+    assert editor("wait", full.out.strip()).code == 0
+
+    world.caches("a9" * 32, on="n1")
+    with editor.at_terminal("delete", "--task-id", "a9" * 32, "--name", "agreed-later", "--no-wait") as terminal:
+        terminal.until("Delete it? [y/N]: ")
+        terminal.types("y")
+        assert terminal.ends() == 0
+    assert terminal.text.splitlines()[-1] == "agreed-later"
+    objects.until("TaskDeletion", "agreed-later", lambda status: status["reason"] == "Deleted")
+
+
 def test_nothing_to_delete_is_not_asked_about(editor: Plugin) -> None:
     with editor.at_terminal("delete", "--content", "nobody has this either") as terminal:
         assert terminal.ends() == 0
@@ -157,7 +171,7 @@ def test_object_can_be_made_without_waiting_and_waited_for_later(editor: Plugin,
     world.caches("a5" * 32, on="n1,n2")
 
     made = editor("delete", "--task-id", "a5" * 32, "--yes", "--no-wait", "--name", "later")
-    assert (made.code, made.out, made.err) == (0, "taskdeletion.tasks.d7y.io/later\n", "")
+    assert (made.code, made.out, made.err) == (0, "later\n", "")
 
     done = editor("wait", "later")
     assert (done.code, world.holders("a5" * 32)) == (0, set())

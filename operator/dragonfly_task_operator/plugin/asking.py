@@ -18,7 +18,7 @@ from dragonfly_task_operator.help_pages import Command
 from dragonfly_task_operator.plugin import showing
 from dragonfly_task_operator.plugin.following import follow
 from dragonfly_task_operator.plugin.options import FALSE, TRUE, Session, kubectl_options, running
-from dragonfly_task_operator.plugin.previewing import go_ahead, preview
+from dragonfly_task_operator.plugin.previewing import go_ahead, has_preview, is_wanted
 from dragonfly_task_operator.plugin.targets import Named, read_manifest
 from dragonfly_task_operator.plugin.times import Duration
 
@@ -121,10 +121,10 @@ def _asking(function: _F) -> _F:
 @_asking
 @running
 async def search(session: Session, /, **given: Any) -> int:
-    """Find out which peers cache tasks, by asking every peer.
+    """Find out which peers cache tasks.
 
-    Makes a TaskSearch, follows it, and prints the peers that answered to have any of the tasks. Exits with 0 where
-    every peer was asked, or some could not be and are listed; with 1 where the search failed.
+    Every peer is asked. Makes a TaskSearch, follows it, and prints the peers that answered to have any of the tasks.
+    Exits with 0 where every peer was asked, or some could not be and are listed; with 1 where the search failed.
     """
     body, settings = _object(session, TASK_SEARCH, given)
     async with session.access.connect() as client:
@@ -162,10 +162,11 @@ async def search(session: Session, /, **given: Any) -> int:
 )
 @running
 async def delete(session: Session, /, **given: Any) -> int:
-    """Delete tasks from every peer, and prove that they are gone.
+    """Delete tasks from every peer, with proof.
 
-    Makes a TaskDeletion that is a dry run, shows what would go, and asks; then the same object deletes. Exits with 0
-    where every peer, asked again, no longer has any of the tasks; with 1 where that is not so, or the answer was no.
+    Makes a TaskDeletion that is a dry run, shows what would go, and asks; then the same object deletes, and every peer
+    is asked again. Exits with 0 where every peer no longer has any of the tasks; with 1 where that is not so, or the
+    answer was no.
     """
     is_agreed = bool(given.pop("yes"))
     more = {
@@ -190,9 +191,13 @@ async def delete(session: Session, /, **given: Any) -> int:
         _tell_made(session, run, {**settings, "no_wait": settings["no_wait"] and not asks})
         if asks:
             run = await follow(session, client, run, timeout=settings["timeout"])
-            if not await preview(session, client, run):
-                return TRUE if run.succeeded and not run.counts.caching else FALSE
+            if not has_preview(run):
+                return await _tell_end(session, client, run, settings["output"])
+            if not await is_wanted(session, client, run):
+                return FALSE
             run = await go_ahead(client, run)
+            if settings["no_wait"]:
+                _print_run(session, run, settings["output"])
         if settings["no_wait"]:
             return TRUE
         run = await follow(session, client, run, timeout=settings["timeout"])
@@ -265,6 +270,14 @@ async def _pretend(session: Session, client: Client, body: dict[str, Any], setti
     return TRUE
 
 
+def _tell_made(session: Session, run: Run, settings: Mapping[str, Any]) -> None:
+    """Name the object: as the result where nothing is waited for."""
+    if settings["no_wait"]:
+        _print_run(session, run, settings["output"])
+    else:
+        session.screen.note(f"{_full_name(run)} created")
+
+
 def _print(session: Session, body: Mapping[str, Any], output: str, *, name: str) -> None:
     if output == "json":
         session.screen.raw(json.dumps(body, indent=2, ensure_ascii=False))
@@ -274,13 +287,13 @@ def _print(session: Session, body: Mapping[str, Any], output: str, *, name: str)
         session.screen.raw(name)
 
 
-def _tell_made(session: Session, run: Run, settings: Mapping[str, Any]) -> None:
-    """Name the object: as the result where nothing is waited for."""
-    named = f"{run.kind.singular}.{GROUP}/{run.name}"
-    if settings["no_wait"]:
-        _print(session, run.body, settings["output"], name=named)
-    else:
-        session.screen.note(f"{named} created")
+def _print_run(session: Session, run: Run, output: str) -> None:
+    """Give a run as the result: without a form that was asked for, its name."""
+    _print(session, run.body, output, name=_full_name(run) if output == "name" else run.name)
+
+
+def _full_name(run: Run) -> str:
+    return f"{run.kind.singular}.{GROUP}/{run.name}"
 
 
 async def _tell_end(session: Session, client: Client, run: Run, output: str) -> int:
@@ -289,5 +302,5 @@ async def _tell_end(session: Session, client: Client, run: Run, output: str) -> 
         showing.peers(session, run, await client.reports(run.body), wide=output == "wide")
         showing.advice(session.screen, run)
     else:
-        _print(session, run.body, output, name=f"{run.kind.singular}.{GROUP}/{run.name}")
+        _print_run(session, run, output)
     return showing.exit_code(run)

@@ -128,7 +128,10 @@ def _table(session: Session, runs: Sequence[Run], *, is_wide: bool) -> None:
 @kubectl_options
 @running
 async def describe(session: Session, *, name: str) -> int:
-    """Tell all about one run: its verdict, its tasks, failures by reason, and what to do about them."""
+    """Tell all about one run.
+
+    Its verdict, its tasks, failures by reason, and what to do about them.
+    """
     async with session.access.connect() as client:
         run = await the_one(client, name)
     describe_run(session, run, datetime.now(UTC))
@@ -153,7 +156,10 @@ async def describe(session: Session, *, name: str) -> int:
 @kubectl_options
 @running
 async def report(session: Session, *, name: str, holders: bool, failed: bool, task: str | None, output: str) -> int:
-    """List every peer that has something to tell of a run, from its TaskReports where it has any."""
+    """List every peer of a run.
+
+    Those that have something to tell: from its TaskReports where it has any, else from its status.
+    """
     async with session.access.connect() as client:
         run = await the_one(client, name)
         everyone = await client.reports(run.body)

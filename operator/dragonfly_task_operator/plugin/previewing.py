@@ -21,16 +21,14 @@ _ATTEMPTS = 5
 _TASKS = 10
 
 
-async def preview(session: Session, client: Client, run: Run) -> bool:
-    """Show what a dry run found, and ask whether it is to be deleted. All of it goes to stderr: it is no result.
+def has_preview(run: Run) -> bool:
+    """Tell whether a dry run found something to delete, also where some peers could not be asked."""
+    return bool(run.counts.caching) and bool(run.succeeded or run.reason == Reason.PEERS_FAILED)
 
-    Where nothing is to be deleted, or it could not be found out, that is told, and nothing asked.
-    """
+
+async def is_wanted(session: Session, client: Client, run: Run) -> bool:
+    """Show what a dry run found, and ask whether it is to be deleted. All of it goes to stderr: it is no result."""
     screen, counts = session.screen.aside(), run.counts
-    if not counts.caching or not (run.succeeded or run.reason == Reason.PEERS_FAILED):
-        showing.verdict(screen, run)
-        showing.advice(screen, run)
-        return False
     screen.say(Cell("This would be deleted:", "bold"))
     cached = [task for task in run.tasks if loose.count(loose.mapping(task.get("peers")).get("caching"))]
     rows = [

@@ -36,7 +36,10 @@ def _named(run: Run) -> str:
 @kubectl_options
 @running
 async def wait(session: Session, *, name: str, timeout: int | None) -> int:
-    """Follow a run to its end. Exits with 0 where it succeeded, with 1 where it failed."""
+    """Follow a run to its end.
+
+    Exits with 0 where it succeeded, with 1 where it failed.
+    """
     async with session.access.connect() as client:
         run = await follow(session, client, await the_one(client, name), timeout=timeout)
     showing.verdict(session.screen, run)
@@ -57,7 +60,10 @@ async def wait(session: Session, *, name: str, timeout: int | None) -> int:
 @kubectl_options
 @running
 async def rerun(session: Session, *, name: str, run_id: str | None, waits: bool, timeout: int | None) -> int:
-    """Do the same work once more: sets a new runID. A run that is going is ended, and begun anew."""
+    """Do the same work once more.
+
+    Sets a new runID. A run that is going is ended, and begun anew.
+    """
     async with session.access.connect() as client:
         run = await the_one(client, name)
         chosen = run_id or f"rerun-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}Z"
@@ -83,7 +89,10 @@ async def rerun(session: Session, *, name: str, run_id: str | None, waits: bool,
 @kubectl_options
 @running
 async def suspend(session: Session, *, name: str) -> int:
-    """Stop a run on the way, or keep it from starting, until it is resumed. What is deleted stays deleted."""
+    """Stop a run, or keep it from starting.
+
+    Until it is resumed. What is deleted stays deleted.
+    """
     run = await _set_suspend(session, name, is_suspended=True)
     session.screen.say(f"{_named(run)} is suspended; go on with: {session.command('resume', _named(run))}")
     return TRUE
@@ -99,7 +108,10 @@ async def suspend(session: Session, *, name: str) -> int:
 @kubectl_options
 @running
 async def resume(session: Session, *, name: str) -> int:
-    """Let a run go on that was suspended or cancelled."""
+    """Let a run go on.
+
+    One that was suspended or cancelled.
+    """
     run = await _set_suspend(session, name, is_suspended=False)
     session.screen.say(f"{_named(run)} goes on; follow it with: {session.command('wait', _named(run))}")
     return TRUE
@@ -115,7 +127,10 @@ async def resume(session: Session, *, name: str) -> int:
 @kubectl_options
 @running
 async def cancel(session: Session, *, name: str) -> int:
-    """Stop a run that is going, by suspending it. What is deleted stays deleted; a run that has ended is left alone."""
+    """Stop a run that is going.
+
+    Suspends it: it can be resumed. What is deleted stays deleted; a run that has ended is left alone.
+    """
     async with session.access.connect() as client:
         run = await the_one(client, name)
         if run.is_over:
