@@ -274,9 +274,11 @@ def test_page_works_without_scripts(browser: Browser, served: Console, world: Co
     world.caches(task, on="n3")
     with at(browser, served, java_script_enabled=False) as person:
         person.searches("Task ID", task)
+        person.page.wait_for_url("**/executions/tasksearches/**")
+        made = person.page.url
 
         def is_found() -> bool:
-            person.page.reload()
+            person.page.goto(made)
             return "SUCCESS" in person.page.inner_text("#verdict")
 
         wait_for(is_found, "the search", seconds=SECONDS)
