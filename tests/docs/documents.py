@@ -24,7 +24,7 @@ _BLOCK = re.compile(
 )
 _VARYING = (
     # How far a command is that takes longer than usual, on stderr: on a machine that is busy with other things, too.
-    (re.compile(r"^\d+s  [A-Z][a-z]+\b.*\n", re.MULTILINE), ""),
+    (re.compile(r"^(?:\d+s  [A-Z][a-z]+\b|nothing has picked it up within ).*\n", re.MULTILINE), ""),
     (re.compile(r"^Task(Search|Deletion) \S+: .* \(\d+ s\)\n", re.MULTILINE), ""),
     (re.compile(r"\b\d+(m\d+)?s\b|\b\d+\.\d s\b"), "<age>"),
     (re.compile(r"(?<=\d):\d{4,5}\b"), ":<port>"),

@@ -29,6 +29,7 @@ def simulator() -> Iterator[Simulation]:
 
 
 def test_deletion_at_a_terminal_is_as_it_was_recorded(editor: Plugin) -> None:
+    assert editor("search", "--content", "the operator is there").code == 0
     with editor.at_terminal(*WORDS) as terminal:
         terminal.until("Delete it? [y/N]: ")
         terminal.types("y")

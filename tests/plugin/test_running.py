@@ -217,6 +217,16 @@ def test_interrupt_says_what_goes_on_and_how_to_see_it_again(editor: Plugin, obj
     ]
 
 
+def test_interrupt_at_a_terminal_leaves_it_in_order(editor: Plugin, slow: str) -> None:
+    with editor.at_terminal("delete", "--yes", "--task-id", slow, "--name", "left-there") as terminal:
+        terminal.until("Running")
+        terminal.presses("\x03")
+        assert terminal.ends() == 130
+
+    assert terminal.text.splitlines()[-3] == "not waiting any more: tdel/left-there goes on in the cluster"
+    assert "\x1b[?25h" in terminal.raw  # the cursor is shown again
+
+
 def test_line_lives_at_a_terminal_while_a_run_goes(editor: Plugin, world: Control, slow: str) -> None:
     with editor.at_terminal("delete", "--yes", "--task-id", slow, "--name", "live") as terminal:
         terminal.until(f"{ALL - 1}/{ALL} settled, deleted on 2 peers, 1 failing")

@@ -26,7 +26,8 @@ ASK_SECONDS = 10.0
 PAGES_AT_ONCE = 4
 """TaskReports that are read at once: each may have 900 KiB."""
 
-_LISTED_AT_ONCE = 500
+_LISTED_AT_ONCE = 100
+"""Objects in one answer: each may have 64 KiB of status, and more of spec."""
 _LISTINGS = 3
 """Attempts at a list that takes so long that the API server forgets its beginning."""
 _SUCCESS = range(200, 300)
