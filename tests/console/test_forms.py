@@ -5,12 +5,27 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from dragonfly_task_operator.api.kinds import TASK_DELETION, TASK_SEARCH
-from dragonfly_task_operator.console.forms import Form, Refused
+from dragonfly_task_operator.console.forms import WAYS, Form, Refused
 
 URL = "https://models.example.com/llama.safetensors"
 TASK = "a1" * 32
+FIELDS = [way.field for way in WAYS] + [
+    "tag",
+    "application",
+    "pieceLength",
+    "filteredQueryParams",
+    "noFilter",
+    "revision",
+    "platform",
+    "keepSharedWith",
+    "includeReferrers",
+    "pullSecret",
+    "caSecret",
+]
 
 
 def spec_of(**typed: str) -> dict[str, Any]:
@@ -110,3 +125,24 @@ def test_name_is_the_one_that_was_given() -> None:
     made = Form({"url": URL, "name": "mine"}).manifest(TASK_SEARCH, namespace="team", default_name="other")
 
     assert made["metadata"] == {"name": "mine", "namespace": "team"}
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    typed=st.dictionaries(
+        st.sampled_from([*FIELDS, "way", "name", "keep", "schedulerClusterIDs"]),
+        st.one_of(
+            st.text("aZ9é٣ ,:/@.\\\0\n", max_size=12),
+            st.sampled_from([*FIELDS, TASK, URL, "nginx", "9" * 5000, "16Mi"]),
+        ),
+    )
+)
+def test_whatever_is_typed_makes_a_manifest_or_words(typed: dict[str, str]) -> None:
+    try:
+        made = Form(typed).manifest(TASK_DELETION, namespace="default")
+    except Refused as refused:
+        problems = refused.problems
+    else:
+        problems = {}
+        TASK_DELETION.spec.model_validate(made["spec"])
+    assert all(problems.values())

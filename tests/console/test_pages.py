@@ -345,8 +345,12 @@ async def test_no_value_that_signs_a_url_is_shown_but_in_the_yaml(visit: Visit) 
 
 @pytest.mark.parametrize(
     "status",
-    [{}, {"conditions": "none", "peers": [], "tasks": {"a": 1}, "history": "x", "failureSummary": 3, "omitted": 1}],
-    ids=["none", "other types"],
+    [
+        {},
+        {"conditions": "none", "peers": [], "tasks": {"a": 1}, "history": "x", "failureSummary": 3, "omitted": 1},
+        {"tasks": ["x", {"contentLength": "long", "peers": "many", "taskID": 3}], "images": [3], "history": [None, {}]},
+    ],
+    ids=["none", "other types", "lists of other types"],
 )
 async def test_status_of_another_version_is_shown_as_far_as_it_can_be(visit: Visit, status: dict[str, Any]) -> None:
     run = an_object("TaskSearch", "other", TARGET) | {"status": status}

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from dragonfly_task_operator.api import loose
 from dragonfly_task_operator.api.base import API_VERSION
 from dragonfly_task_operator.api.kinds import TASK_DELETION, Kind
 from dragonfly_task_operator.api.targets import BELONGS_TO
@@ -123,7 +124,7 @@ class Form:
         common: dict[str, Any] = {}
         words = self["schedulerClusterIDs"].replace(",", " ").split()
         if words:
-            if not all(word.isdecimal() and word.isascii() for word in words):
+            if not all(word.isdecimal() and loose.number(word) is not None for word in words):
                 raise Refused({"schedulerClusterIDs": "give the numbers of scheduler clusters, as in 1, 2"})
             common["schedulerClusterIDs"] = [int(word) for word in words]
         if not self["keep"]:
