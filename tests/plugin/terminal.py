@@ -20,7 +20,7 @@ from pathlib import Path
 
 PROGRAM = Path(sys.executable).with_name("kubectl-dragonfly")
 COMPLETER = Path(sys.executable).with_name("kubectl_complete-dragonfly")
-SECONDS = 60.0
+SECONDS = 120.0
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 ROWS, COLUMNS = 40, 80
 

@@ -15,7 +15,7 @@ import yaml
 
 from hack.controlplane.server import ControlPlane
 from hack.kubectl import Kubectl
-from tests.objects import Objects, is_finished, manifest
+from tests.objects import Objects, is_finished, manifest, wait_for
 from tests.plugin.conftest import PEERS
 from tests.plugin.terminal import COMPLETER, PROGRAM, Plugin
 from tests.simulator.control import Control
@@ -201,5 +201,9 @@ def test_kubectl_finds_the_plugin_and_its_completion(
 
     assert "tsearch/none" in run("dragonfly", "get")
     assert "search\tFind out which peers" in run("__complete", "dragonfly", "sea")
-    assert run("__complete", "dragonfly", "describe", "no").splitlines()[0] == "none\ttsearch, NotFound"
-    assert viewer("wait", "tdel/ma", program=COMPLETER).out == "tdel/many\ttdel, Suspended\n:4\n"
+    # Names are looked up for two seconds, which a busy machine may take for something else.
+    wait_for(lambda: "none\ttsearch, NotFound" in run("__complete", "dragonfly", "describe", "no"), "a name")
+    wait_for(
+        lambda: viewer("wait", "tdel/ma", program=COMPLETER).out == "tdel/many\ttdel, Suspended\n:4\n",
+        "a name with its kind",
+    )

@@ -127,6 +127,7 @@ async def search(session: Session, /, **given: Any) -> int:
     Exits with 0 where every peer was asked, or some could not be and are listed; with 1 where the search failed.
     """
     body, settings = _object(session, TASK_SEARCH, given)
+    session.on_interrupt = (f"it may have been asked for, or not: {session.command('get')}",)
     async with session.access.connect() as client:
         namespace = str(body["metadata"].setdefault("namespace", client.namespace))
         if settings["dry_run"] != "none":
@@ -181,6 +182,7 @@ async def delete(session: Session, /, **given: Any) -> int:
             "delete asks before it deletes, and there is no terminal to ask at: give --yes, or see what would go with a"
             " search, or with --dry-run=client"
         )
+    session.on_interrupt = (f"it may have been asked for, or not: {session.command('get')}",)
     async with session.access.connect() as client:
         namespace = str(body["metadata"].setdefault("namespace", client.namespace))
         if pretends:
