@@ -47,7 +47,7 @@ async def test_log_has_a_line_every_five_seconds_and_one_in_the_end() -> None:
     done, lines = await finished(world, deletion("waits"))
 
     assert done[0].succeeded == "True"
-    assert [line.rpartition(" (")[2] for line in lines[:-1]] == ["5 s)", "10 s)", "15 s)"]  # it looks again at 16 s
+    assert [line.rpartition(" (")[2] for line in lines[:-1]] == ["5 s)", "10 s)", "15 s)"]
     assert lines[-1].startswith("TaskDeletion waits: Deleted: deleted from 1 of 1 peer"), lines
 
 
