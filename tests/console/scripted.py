@@ -104,3 +104,45 @@ UNTOUCHED = {
         {"type": "Succeeded", "status": "Unknown", "reason": "Pending", "message": "waiting for the operator"}
     ],
 }
+
+TASK = "a1" * 32
+TARGET = {"targets": [{"taskID": TASK}]}
+TOLD = {"startTime": "2026-11-26T02:00:00Z", "completionTime": "2026-11-26T02:00:03Z"}
+
+
+def a_peer(number: int, **more: Any) -> dict[str, Any]:
+    return {
+        "hostID": f"h{number}",
+        "hostname": f"n{number}",
+        "ip": f"10.0.0.{number}",
+        "hostType": "normal",
+        "schedulerClusterID": 1 + number % 2,
+        "finished": True,
+        **more,
+    }
+
+
+def a_task(*holders: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {
+        "taskID": TASK,
+        "target": 0,
+        "identity": "taskID",
+        "result": "Found",
+        "peers": {"total": 50, "caching": len(holders)},
+        "contentLength": 1 << 30,
+        "cachedBy": list(holders),
+        **more,
+    }
+
+
+def a_preview(**more: Any) -> dict[str, Any]:
+    status = a_status("True", "DryRun", "would be deleted", peers={"total": 50, "caching": 2}, **TOLD)
+    return an_object(
+        "TaskDeletion",
+        "preview",
+        {**TARGET, "dryRun": True, **more},
+        {**status, "tasks": [a_task(a_peer(1), a_peer(2))]},
+    )
+
+
+PREVIEW = "/executions/taskdeletions/default/preview"

@@ -78,11 +78,18 @@ class Pages:
             web.get(f"{self._root}/executions", self.executions),
             web.get(f"{self._root}{of_run}", self.run),
             web.post(f"{self._root}{of_run}/{{action:confirm|suspend|resume|again|preview}}", self.act),
+            # Where a form's answer is shown, a browser that is told to load it anew comes by itself.
+            web.get(f"{self._root}/{{form:searches|deletions|manifest}}", self.back),
+            web.get(f"{self._root}{of_run}/{{action}}", self.back),
         ]
 
     async def search(self, request: web.Request) -> web.Response:
         """Show the form."""
         return self._form(Form(dict(request.query)))
+
+    async def back(self, request: web.Request) -> web.Response:
+        """Lead from a form's address to the page that the form is on."""
+        raise web.HTTPSeeOther(f"{request.path.rpartition('/')[0]}{'/' if 'form' in request.match_info else ''}")
 
     async def make_search(self, request: web.Request) -> web.Response:
         """Search for what was typed."""
