@@ -66,6 +66,11 @@ class Run:
         return str(self.body["metadata"]["name"])
 
     @property
+    def uid(self) -> str:
+        """What tells it from a later one of its name."""
+        return str(self.body["metadata"]["uid"])
+
+    @property
     def created(self) -> datetime | None:
         """When it was made."""
         return loose.time(self.body["metadata"].get("creationTimestamp"))

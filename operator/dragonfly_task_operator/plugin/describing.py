@@ -38,7 +38,7 @@ def describe(session: Session, run: Run, now: datetime) -> None:
     _targets(screen, run)
     _images(screen, run)
     _tasks(session, run)
-    if run.failure_reasons or (run.is_over and not run.succeeded) or run.is_untouched:
+    if run.failure_reasons or (run.is_over and not run.succeeded) or not run.is_current:
         screen.say("")
         showing.advice(screen, run)
     _history(screen, run, now)

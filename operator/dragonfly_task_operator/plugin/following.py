@@ -11,7 +11,7 @@ from dragonfly_task_operator.api.conditions import Reason
 from dragonfly_task_operator.client.advice import on_run
 from dragonfly_task_operator.client.client import Client
 from dragonfly_task_operator.client.run import Run
-from dragonfly_task_operator.client.watching import Gone, Recovered, Seen, Trouble
+from dragonfly_task_operator.client.watching import Event, Gone, Listed, Recovered, Seen, Trouble
 from dragonfly_task_operator.plugin.options import DEADLINE, FALSE, Ended, Session
 from dragonfly_task_operator.plugin.words import counted, duration
 
@@ -25,6 +25,7 @@ class _Followed:
 
     Attributes:
         trouble: why nothing comes just now; None: it comes.
+        is_seen: whether the watch has shown it.
         notices: reasons that have been explained.
     """
 
@@ -32,7 +33,22 @@ class _Followed:
     began: float
     trouble: str | None = None
     is_gone: bool = False
+    is_seen: bool = False
     notices: set[str] = field(default_factory=set)
+
+    def heed(self, event: Event) -> None:
+        """Take note of what the watch says. Another object of the name means that the one that is meant is gone."""
+        match event:
+            case Seen(body) if Run.of(body).uid == self.run.uid:
+                self.run, self.trouble, self.is_seen = Run.of(body), None, True
+            case Gone(uid=self.run.uid) | Seen():
+                self.is_gone = True
+            case Listed() if not self.is_seen:
+                self.is_gone = True
+            case Trouble(message):
+                self.trouble = message
+            case Recovered():
+                self.trouble = None
 
     def line(self) -> str:
         """Tell how it stands."""
@@ -92,15 +108,7 @@ async def _watch(session: Session, client: Client, followed: _Followed, news: Ca
     ticking = asyncio.create_task(_tick(news))
     try:
         async for event in client.watch(followed.run.kind, followed.run.namespace, name=followed.run.name):
-            match event:
-                case Seen(body):
-                    followed.run, followed.trouble = Run.of(body), None
-                case Gone(uid=uid) if uid == followed.run.body["metadata"]["uid"]:
-                    followed.is_gone = True
-                case Trouble(message):
-                    followed.trouble = message
-                case Recovered():
-                    followed.trouble = None
+            followed.heed(event)
             news()
             _explain(session, followed)
             if followed.run.is_over or followed.is_gone:
@@ -119,7 +127,7 @@ async def _tick(news: Callable[[], None]) -> None:
 
 async def _explain_silence(session: Session, followed: _Followed) -> None:
     await asyncio.sleep(UNSEEN_SECONDS)
-    if followed.run.is_untouched and followed.trouble is None:
+    if not followed.run.is_current and followed.trouble is None:
         session.screen.note(f"nothing has picked it up within {UNSEEN_SECONDS:.0f} s. {on_run(Reason.PENDING)}")
 
 

@@ -72,7 +72,7 @@ async def go_ahead(client: Client, run: Run) -> Run:
     named = f"{run.kind.name} {run.namespace}/{run.name}"
     for _ in range(_ATTEMPTS):
         seen = Run.of(await client.get(run.kind, run.namespace, run.name))
-        if seen.generation != run.generation or seen.body["metadata"]["uid"] != run.body["metadata"]["uid"]:
+        if seen.generation != run.generation or seen.uid != run.uid:
             raise Changed(f"{named} was changed by somebody since it was shown; nothing was deleted")
         version = str(seen.body["metadata"]["resourceVersion"])
         patch = {"spec": {"dryRun": False}}
