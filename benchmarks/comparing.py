@@ -21,6 +21,12 @@ FLOORS = 3
 BOTH: Mapping[str, Loop] = {"Go": go_loop, "grpc.aio": aio_loop}
 GO_ALONE: Mapping[str, Loop] = {"Go": go_loop}
 
+AROUND = (
+    "what no loop does is in it: listing the hosts on three schedulers and telling who is who, a status on the way, and"
+    " at the end a TaskReport and then the status that names it, for as long as the API server takes"
+)
+"""What stands in the way, by the marks of a run's steps."""
+
 WRITES_OF_A_SHORT_RUN = 10
 SHORT_SECONDS = 5.0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 
-from benchmarks.comparing import compare, most_writes
+from benchmarks.comparing import AROUND, compare, most_writes
 from benchmarks.results import Measurement
 from benchmarks.stage import Finished, stage
 from benchmarks.yardsticks import Question, aio_loop
@@ -29,7 +29,7 @@ def measure(control_plane: ControlPlane, tries: int) -> list[Measurement]:
             prepare=lambda: on.fleet.cache([TASK], CACHED_ON),
         )
         return [
-            compared.wall("Go", at_most=1.2),
+            compared.wall("Go", at_most=1.2, obstacle=AROUND),
             compared.cpu("Go", at_most=None),
             compared.wall("grpc.aio", at_most=1.4),
             compared.seconds(),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from benchmarks.comparing import compare
 from benchmarks.results import Measurement
 from benchmarks.stage import stage
@@ -10,6 +12,10 @@ from hack.controlplane.server import ControlPlane
 PEERS = 10_000
 CACHED_ON = 500
 TASK = "b1" * 32
+MEMORY = (
+    "most of it is what the operator imports and has at rest; then come the lists of three schedulers, which stay until"
+    " garbage is collected, and who was seen when"
+)
 
 
 def measure(control_plane: ControlPlane, tries: int) -> list[Measurement]:
@@ -26,5 +32,5 @@ def measure(control_plane: ControlPlane, tries: int) -> list[Measurement]:
             compared.seconds(),
             compared.cpu_seconds(),
             compared.writes(),
-            on.operator_memory(f"{what}: operator's peak memory", at_most=160),
+            replace(on.operator_memory(f"{what}: operator's peak memory", at_most=160), obstacle=MEMORY),
         ]

@@ -23,4 +23,4 @@ print(gc.get_threshold()[0], gc.get_freeze_count() > 1000, gone() is None)
 def test_garbage_is_looked_for_seldom_and_found_all_the_same() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True, timeout=60)
 
-    assert done.stdout.split() == ["20000", "True", "True"]
+    assert done.stdout.split() == ["10000", "True", "True"]
