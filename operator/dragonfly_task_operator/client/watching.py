@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import aiohttp
 
 from dragonfly_task_operator.api.kinds import Resource
 from dragonfly_task_operator.client.errors import CannotAsk, Denied, Forgotten, KindsMissing, Unreachable
-
-if TYPE_CHECKING:
-    from dragonfly_task_operator.client.client import Client
+from dragonfly_task_operator.kube.connection import Answer
 
 WATCH_SECONDS = 60
 """After which the API server ends a watch, and another goes on from there."""
@@ -74,7 +72,23 @@ class _Known:
     version: str
 
 
-async def watch(client: Client, kind: Resource, namespace: str | None, *, name: str | None) -> AsyncIterator[Event]:
+class Lists(Protocol):
+    """What a watch needs of a client: see `Client`."""
+
+    async def listing(
+        self, kind: Resource, namespace: str | None, *, field_selector: str = ""
+    ) -> tuple[Sequence[Mapping[str, Any]], str]:
+        """List the objects of a kind, and tell from where to watch."""
+        ...
+
+    async def open_watch(
+        self, kind: Resource, namespace: str | None, *, since: str, name: str | None, seconds: int
+    ) -> Answer:
+        """Begin to watch from there."""
+        ...
+
+
+async def watch(client: Lists, kind: Resource, namespace: str | None, *, name: str | None) -> AsyncIterator[Event]:
     """See `Client.watch`."""
     known: dict[str, _Known] = {}
     patience = _Patience(asyncio.get_running_loop().time)

@@ -16,7 +16,6 @@ from dragonfly_task_operator.client.client import Client
 from dragonfly_task_operator.client.run import Run
 from dragonfly_task_operator.help_pages import Command
 from dragonfly_task_operator.plugin import reporting, showing
-from dragonfly_task_operator.plugin.completing import runs as complete_runs
 from dragonfly_task_operator.plugin.describing import describe as describe_run
 from dragonfly_task_operator.plugin.kinds import found, the_one
 from dragonfly_task_operator.plugin.options import (
@@ -26,6 +25,7 @@ from dragonfly_task_operator.plugin.options import (
     kubectl_options,
     running,
 )
+from dragonfly_task_operator.plugin.run_names import runs as complete_runs
 from dragonfly_task_operator.plugin.screen import Cell
 from dragonfly_task_operator.plugin.words import age, counted
 

@@ -9,10 +9,10 @@ import click
 from dragonfly_task_operator.client.run import Run
 from dragonfly_task_operator.help_pages import Command
 from dragonfly_task_operator.plugin import showing
-from dragonfly_task_operator.plugin.completing import runs as complete_runs
 from dragonfly_task_operator.plugin.following import follow
 from dragonfly_task_operator.plugin.kinds import the_one
 from dragonfly_task_operator.plugin.options import TRUE, Session, kubectl_options, running
+from dragonfly_task_operator.plugin.run_names import runs as complete_runs
 from dragonfly_task_operator.plugin.times import Duration
 
 _name = click.argument("name", shell_complete=complete_runs)
