@@ -45,7 +45,7 @@ _TARGETS = (
         "-f",
         "--filename",
         "file",
-        type=click.File(),
+        type=click.File("rb"),
         metavar="FILE",
         help="A manifest of a TaskSearch or TaskDeletion; - for stdin.",
     ),
@@ -229,7 +229,7 @@ def _object(session: Session, kind: Kind, given: dict[str, Any]) -> tuple[dict[s
     return body, settings
 
 
-def _of_file(session: Session, kind: Kind, file: IO[str], *, is_alone: bool) -> dict[str, Any]:
+def _of_file(session: Session, kind: Kind, file: IO[bytes], *, is_alone: bool) -> dict[str, Any]:
     if not is_alone:
         raise click.UsageError("a manifest says which tasks are meant: give either -f FILE, or targets and their flags")
     body, note = read_manifest(file, kind)
@@ -237,7 +237,7 @@ def _of_file(session: Session, kind: Kind, file: IO[str], *, is_alone: bool) -> 
         session.screen.note(note)
     namespace, meant = body["metadata"].get("namespace"), session.access.namespace
     if namespace and meant and namespace != meant:
-        raise click.UsageError(f"{file.name} is for the namespace {namespace}, and -n says {meant}")
+        raise click.UsageError(f"the manifest is for the namespace {namespace}, and -n says {meant}")
     return body
 
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 import click
-import yaml
 from pydantic import ValidationError
 
 from dragonfly_task_operator.api.base import GROUP
 from dragonfly_task_operator.api.kinds import KINDS, Kind
+from dragonfly_task_operator.api.manifests import read_documents
 from dragonfly_task_operator.api.targets import BELONGS_TO, Target
 from dragonfly_task_operator.client.making import KEPT
+from dragonfly_task_operator.errors import InvalidManifest
 
 _FLAGS = {
     "pieceLength": "--piece-length",
@@ -83,7 +84,7 @@ def _check(target: dict[str, Any]) -> None:
         raise click.UsageError(f"{message}{hint}") from None
 
 
-def read_manifest(file: IO[str], kind: Kind) -> tuple[dict[str, Any], str | None]:
+def read_manifest(file: IO[bytes], kind: Kind) -> tuple[dict[str, Any], str | None]:
     """Read the one TaskSearch or TaskDeletion of a file, as an object of a kind.
 
     Returns:
@@ -92,22 +93,23 @@ def read_manifest(file: IO[str], kind: Kind) -> tuple[dict[str, Any], str | None
     Raises:
         UsageError: the file has no such object, or several.
     """
+    source = getattr(file, "name", "<stdin>")
     try:
-        documents = [document for document in yaml.safe_load_all(file) if document is not None]
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise click.UsageError(f"{file.name} is no YAML: {' '.join(str(error).split())[:300]}") from None
+        documents = read_documents(file.read(), source=source)
+    except InvalidManifest as error:
+        raise click.UsageError(str(error)) from None
     if len(documents) != 1:
-        raise click.UsageError(f"{file.name} has {len(documents)} objects: give one; kubectl apply -f takes several")
+        raise click.UsageError(f"{source} has {len(documents)} objects: give one; kubectl apply -f takes several")
     (body,) = documents
     written = next((each for each in KINDS if isinstance(body, dict) and body.get("kind") == each.name), None)
     if written is None or not str(body.get("apiVersion", "")).startswith(f"{GROUP}/"):
-        raise click.UsageError(f"{file.name} is neither a TaskSearch nor a TaskDeletion of {GROUP}")
+        raise click.UsageError(f"{source} is neither a TaskSearch nor a TaskDeletion of {GROUP}")
     if not isinstance(body.get("spec"), dict) or not isinstance(body.setdefault("metadata", {}), dict):
-        raise click.UsageError(f"{file.name} has no spec, or metadata that are none")
+        raise click.UsageError(f"{source} has no spec, or metadata that are none")
     if written is kind:
         return body, None
     left_out = sorted(field for field in body["spec"] if field not in KEPT)
     rest = f", without {', '.join(left_out)}" if left_out else ""
     spec = {field: body["spec"][field] for field in KEPT if field in body["spec"]}
-    note = f"{file.name} is a {written.name}: its targets are taken for a {kind.name}{rest}"
+    note = f"{source} is a {written.name}: its targets are taken for a {kind.name}{rest}"
     return {**body, "kind": kind.name, "spec": spec}, note
