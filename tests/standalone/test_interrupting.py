@@ -21,6 +21,7 @@ TASK, OTHER = "b1" * 32, "b2" * 32
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_what_was_done_is_printed(start: Start, world: Control, number: int) -> None:
+    world.forget_calls()
     world.caches(TASK, on="n1,n2,n3")
     world.fails("fails", "delete", on="n3", code="INTERNAL", details="not yet")
     process = start(by_task("TaskDeletion", "purge", TASK, backoffLimit=100), by_task("TaskSearch", "after", TASK))

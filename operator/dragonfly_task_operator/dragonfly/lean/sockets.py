@@ -87,7 +87,9 @@ class Socket:
                 pass
             except OSError as error:
                 self._unwritable = True
-                if error.errno not in _OTHERS:
+                if error.errno in _OTHERS:
+                    self._loop.call_soon(self._read_out)
+                else:
                     self._loop.call_soon(self._end, error.errno or errno.EIO)
                 return True
             if data:
@@ -128,6 +130,24 @@ class Socket:
             self._owner.received(data)
         else:
             self._end(0)
+
+    def _read_out(self) -> None:
+        """Read what came before the other side closed it, and the end, without waiting to be told that they are there.
+
+        The error of a write is told once, and libuv's loop tells nothing of the socket after it.
+        """
+        if self._socket is None:
+            return
+        try:
+            data = self._socket.recv(READ_BYTES)
+        except OSError as error:  # there is nothing to wait for any more
+            self._end(errno.ECONNRESET if isinstance(error, BlockingIOError) else error.errno or errno.EIO)
+            return
+        if not data:
+            self._end(0)
+            return
+        self._loop.call_soon(self._read_out)
+        self._owner.received(data)
 
     def _writable(self) -> None:
         if self._socket is None:
