@@ -141,7 +141,7 @@ def test_a_yardstick_makes_the_requests_of_a_run_and_no_others(peers: Fleet, loo
     assert deletion.requests == peers.requests() == 2 * PEERS + 2 * 10 + 2 * PEERS
     assert peers.still_held([TASK]) == 0
     assert deletion.cpu_seconds > 0
-    assert peers.most("connections") == 1
+    assert peers.most("connections") <= 2  # grpc-go tries again where connecting takes long
 
 
 def test_a_yardstick_that_is_not_answered_fails(peers: Fleet) -> None:
