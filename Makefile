@@ -5,6 +5,7 @@ PROTO := dragonfly_task_operator/protos_gen
 PYTHON ?= python3
 # Test files that run at once: most of their time is waiting. Each has a control plane of its own (0.4 GB).
 WORKERS ?= 3
+ALONE := tests/faults/test_many_objects.py
 AT_ONCE = -n $(WORKERS) --dist loadfile
 MAKE_VENV = $(PYTHON) -m venv $(VENV) || { echo "no virtual environment can be made: install python3-venv (apt-get install python3-venv)" >&2; exit 1; }
 LOCK = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-annotate --no-header \
@@ -44,7 +45,9 @@ test: controlplane ## unit and integration tests, the latter on a real API serve
 	$(BIN)/pytest $(AT_ONCE) --ignore=tests/faults --cov --cov-report=term:skip-covered
 
 test-faults: controlplane ## whatever can go wrong with peers, schedulers, the API server and the operator, against what must hold
-	$(BIN)/pytest $(AT_ONCE) tests/faults --hypothesis-profile=faults
+	$(BIN)/pytest $(AT_ONCE) tests/faults --hypothesis-profile=faults --ignore=$(ALONE)
+	@# A thousand objects: beside others on two cores, the API server leaves the operator unanswered for a minute, and it ends, as it should.
+	$(BIN)/pytest $(ALONE) --hypothesis-profile=faults
 
 test-faults-long: controlplane ## random days for an hour or so: users' actions and faults in any order, new ones every time
 	$(BIN)/pytest tests/faults/test_random_days.py --hypothesis-profile=faults-long
