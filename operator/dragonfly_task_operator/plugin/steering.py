@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import click
 
+from dragonfly_task_operator.client.client import Client
 from dragonfly_task_operator.client.run import Run
 from dragonfly_task_operator.help_pages import Command
 from dragonfly_task_operator.plugin import showing
@@ -41,10 +44,7 @@ async def wait(session: Session, *, name: str, timeout: int | None) -> int:
     Exits with 0 where it succeeded, with 1 where it failed.
     """
     async with session.access.connect() as client:
-        run = await follow(session, client, await the_one(client, name), timeout=timeout)
-    showing.verdict(session.screen, run)
-    showing.advice(session.screen, run)
-    return showing.exit_code(run)
+        return await _follow_to_its_end(session, client, await the_one(client, name), timeout=timeout)
 
 
 @click.command(
@@ -67,16 +67,13 @@ async def rerun(session: Session, *, name: str, run_id: str | None, waits: bool,
     async with session.access.connect() as client:
         run = await the_one(client, name)
         chosen = run_id or f"rerun-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}Z"
-        run = Run.of(await client.patch(run.kind, run.namespace, run.name, {"spec": {"runID": chosen}}))
+        run = await _patch(client, run, {"runID": chosen})
         session.screen.say(f"{_named(run)}: asked for a new run, with runID {chosen}")
         if run.spec.get("suspend") is True:
             session.screen.note(f"it is suspended, and waits: {session.command('resume', _named(run))}")
         if not waits:
             return TRUE
-        run = await follow(session, client, run, timeout=timeout)
-    showing.verdict(session.screen, run)
-    showing.advice(session.screen, run)
-    return showing.exit_code(run)
+        return await _follow_to_its_end(session, client, run, timeout=timeout)
 
 
 @click.command(
@@ -136,12 +133,22 @@ async def cancel(session: Session, *, name: str) -> int:
         if run.is_over:
             session.screen.say(f"{_named(run)} has ended ({run.reason}): there is nothing to cancel")
             return TRUE
-        await client.patch(run.kind, run.namespace, run.name, {"spec": {"suspend": True}})
+        await _patch(client, run, {"suspend": True})
     session.screen.say(f"{_named(run)} is cancelled; it can go on with: {session.command('resume', _named(run))}")
     return TRUE
 
 
 async def _set_suspend(session: Session, name: str, *, is_suspended: bool) -> Run:
     async with session.access.connect() as client:
-        run = await the_one(client, name)
-        return Run.of(await client.patch(run.kind, run.namespace, run.name, {"spec": {"suspend": is_suspended}}))
+        return await _patch(client, await the_one(client, name), {"suspend": is_suspended})
+
+
+async def _patch(client: Client, run: Run, spec: Mapping[str, Any]) -> Run:
+    return Run.of(await client.patch(run.kind, run.namespace, run.name, {"spec": spec}))
+
+
+async def _follow_to_its_end(session: Session, client: Client, run: Run, *, timeout: int | None) -> int:
+    run = await follow(session, client, run, timeout=timeout)
+    showing.verdict(session.screen, run)
+    showing.advice(session.screen, run)
+    return showing.exit_code(run)

@@ -116,38 +116,32 @@ class Socket:
         self._loop.add_reader(self._socket.fileno(), self._readable)
         self._owner.connected()
 
-    def _readable(self) -> None:
+    def _readable(self) -> bool:
+        """Read once. Returns whether there was anything; not where there is nothing now, or it has ended."""
         if self._socket is None:
-            return
+            return False
         try:
             data = self._socket.recv(READ_BYTES)
         except (BlockingIOError, InterruptedError):
-            return
+            return False
         except OSError as error:
             self._end(error.errno or errno.EIO)
-            return
-        if data:
-            self._owner.received(data)
-        else:
+            return False
+        if not data:
             self._end(0)
+            return False
+        self._owner.received(data)
+        return True
 
     def _read_out(self) -> None:
         """Read what came before the other side closed it, and the end, without waiting to be told that they are there.
 
         The error of a write is told once, and libuv's loop tells nothing of the socket after it.
         """
-        if self._socket is None:
-            return
-        try:
-            data = self._socket.recv(READ_BYTES)
-        except OSError as error:  # there is nothing to wait for any more
-            self._end(errno.ECONNRESET if isinstance(error, BlockingIOError) else error.errno or errno.EIO)
-            return
-        if not data:
-            self._end(0)
-            return
-        self._loop.call_soon(self._read_out)
-        self._owner.received(data)
+        if self._readable():
+            self._loop.call_soon(self._read_out)
+        else:
+            self._end(errno.ECONNRESET)  # unless reading has told: there is nothing to wait for any more
 
     def _writable(self) -> None:
         if self._socket is None:
