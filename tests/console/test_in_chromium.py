@@ -66,9 +66,7 @@ def served(  # noqa: PLR0917 - fixtures
 @pytest.fixture
 def world(dragonfly: Simulation) -> Iterator[Control]:
     yield dragonfly.control
-    dragonfly.control.recovers()
-    dragonfly.control.comes_back("everything")
-    dragonfly.control.announce()
+    dragonfly.control.is_put_right()
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,4 @@ def stage(
 def world(stage: Stage) -> Iterator[Control]:
     """The simulated Dragonfly, put right after each test."""
     yield stage.world
-    stage.world.recovers()
-    stage.world.comes_back("everything")
-    stage.world.announce()
+    stage.world.is_put_right()

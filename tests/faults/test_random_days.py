@@ -180,9 +180,7 @@ class RandomDays(RuleBasedStateMachine):
         """All is well again, and nobody touches anything any more: now it must come out right."""
         world, bodies = self.stage.world, self.there.values()
         self.proxy.behaves()
-        world.recovers()
-        world.comes_back("everything")
-        world.announce()
+        world.is_put_right()
         for field in ({"suspend": False}, {"parallelism": 10}):  # the second must not have anything run again
             for body in bodies:
                 self._patch(body, **field)

@@ -111,6 +111,12 @@ class Control:
         """Have them up again."""
         self.becomes("serving", on=on)
 
+    def is_put_right(self) -> None:
+        """Clear all faults, have everything up, and every peer known to every scheduler."""
+        self.recovers()
+        self.comes_back("everything")
+        self.announce()
+
     def restarts(self, on: str = "schedulers") -> None:
         """Restart schedulers, which then know no hosts until `announce`."""
         self.ask("restarts", on=on)

@@ -32,9 +32,7 @@ def simulator() -> Iterator[Simulation]:
 def world(simulator: Simulation) -> Iterator[Control]:
     """The simulated Dragonfly, put right after each test."""
     yield simulator.control
-    simulator.control.recovers()
-    simulator.control.comes_back("everything")
-    simulator.control.announce()
+    simulator.control.is_put_right()
 
 
 @pytest.fixture

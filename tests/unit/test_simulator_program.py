@@ -35,9 +35,7 @@ def simulator() -> Iterator[Simulation]:
 @pytest.fixture
 def control(simulator: Simulation) -> Iterator[Control]:
     yield simulator.control
-    simulator.control.recovers()
-    simulator.control.comes_back("everything")
-    simulator.control.announce()
+    simulator.control.is_put_right()
 
 
 def is_running(pid: int) -> bool:
