@@ -80,10 +80,11 @@ lint: venv ## ruff, and the import contract
 types: venv ## mypy, strict
 	$(BIN)/mypy
 
-generate: venv ## the CRDs, and Python from protos/
+generate: venv ## the CRDs, Python from protos/, and Argo CD's scripts where they are repeated
 	$(BIN)/python -m grpc_tools.protoc -I$(PROTO)=protos --python_out=operator --pyi_out=operator \
 		$(PROTO)/common.proto $(PROTO)/scheduler.proto $(PROTO)/dfdaemon.proto
 	$(BIN)/python -m hack.write_crds crds
+	$(BIN)/python -m hack.write_argocd
 
 krew: venv ## an archive and a manifest for `kubectl krew install`, into dist/; URI=https://… HOMEPAGE=https://…
 	$(BIN)/python -m hack.krew --uri "$(URI)" --homepage "$(HOMEPAGE)"
