@@ -92,7 +92,7 @@ async def _work(settings: Settings, stop: asyncio.Event, take_signals: Callable[
         lease = await _lease(settings, keyring, stack)
         line = await stack.enter_async_context(Line(keyring, limit=share.api))
         client = Client(line)
-        recorder = Recorder(client, mandate=lease)
+        recorder = Recorder(client, instance=socket.gethostname(), mandate=lease)
         means = await stack.enter_async_context(
             wiring.means(
                 settings,

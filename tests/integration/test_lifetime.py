@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hack.kubectl import Kubectl
-from tests.objects import Objects, is_finished, is_running, manifest, succeeded
+from tests.objects import Objects, is_finished, is_running, manifest, succeeded, wait_for
 from tests.simulator.control import Control
 
 pytestmark = [pytest.mark.controlplane, pytest.mark.usefixtures("operator")]
@@ -37,21 +37,46 @@ def test_search_is_repeated_when_its_result_is_older_than_the_refresh_interval(
     objects.until("TaskSearch", "fresh", is_finished)
     world.caches(TASK, on="n1")
 
-    # Instead of waiting for so long, the result is made as old as that.
-    long_ago = datetime.now(UTC) - timedelta(seconds=601)
-    patch_status(kubectl, "tsearch", "fresh", completionTime=long_ago.isoformat(timespec="seconds"))
+    grow_old(kubectl, "fresh")
 
     status = objects.until("TaskSearch", "fresh", lambda status: succeeded(status)[1] == "Found")
     assert [run["reason"] for run in status["history"]] == ["Found", "NotFound"]
-    assert [event["message"] for event in events(kubectl, "fresh") if event["reason"] == "Started"] == [
-        "began a run",
-        "began a run",
+
+
+def grow_old(kubectl: Kubectl, name: str) -> None:
+    """Make the result of a search older than any refresh interval, instead of waiting for so long."""
+    long_ago = datetime.now(UTC) - timedelta(seconds=601)
+    patch_status(kubectl, "tsearch", name, completionTime=long_ago.isoformat(timespec="seconds"))
+
+
+def test_search_that_is_repeated_has_an_event_for_each_change_of_verdict_and_counts_the_rest(
+    kubectl: Kubectl, objects: Objects, world: Control
+) -> None:
+    task = "11fb" * 16
+    kubectl.apply(manifest("TaskSearch", "counted", {"taskID": task}, refreshIntervalSeconds=600))
+    objects.until("TaskSearch", "counted", is_finished)
+    for runs in (2, 3, 4):
+        if runs == 4:
+            world.caches(task, on="n1")
+        grow_old(kubectl, "counted")
+        objects.until("TaskSearch", "counted", lambda status, runs=runs: len(status.get("history", ())) == runs)
+
+    def told() -> list[tuple[str, str, int]]:
+        return [(each["reason"], each["note"], each.get("series", {}).get("count", 1)) for each in events(kubectl)]
+
+    expected = [
+        ("Started", "began a run", 1),
+        ("Finished", "NotFound: cached on none of 11 peers", 3),
+        ("Found", "cached on 1 of 11 peers", 1),
     ]
+    wait_for(lambda: told() == expected, f"the Events to be {expected}", seconds=15)
 
 
-def events(kubectl: Kubectl, name: str) -> list[dict[str, Any]]:
-    listed = kubectl.must("get", "events", f"--field-selector=involvedObject.name={name}", "-o", "json")
-    return list(json.loads(listed)["items"])
+def events(kubectl: Kubectl) -> list[dict[str, Any]]:
+    """Those of the search that is counted, in the order in which they were written first."""
+    listed = kubectl.must("get", "events.v1.events.k8s.io", "-o", "json")
+    items = [each for each in json.loads(listed)["items"] if each["regarding"]["name"] == "counted"]
+    return sorted(items, key=lambda each: str(each["eventTime"]))
 
 
 def test_status_that_somebody_else_patches_meanwhile_is_written_anew(

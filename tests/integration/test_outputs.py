@@ -123,6 +123,16 @@ def test_events_of_a_run_are_few(  # noqa: PLR0917 - fixtures
     assert events(kubectl, name) == [("Normal", "Started"), *expected, (kind_of_end, "Finished")]
 
 
+def test_event_says_who_reports_it(kubectl: Kubectl, search: str) -> None:
+    until_written(kubectl, search)
+
+    listed = json.loads(kubectl.must("get", "events.v1.events.k8s.io", "-o", "json"))["items"]
+    found = [each for each in listed if each["regarding"]["name"] == search]
+
+    assert {each["reportingController"] for each in found} == {"dragonfly-task-operator"}
+    assert all(each["reportingInstance"] and each["action"] and each["eventTime"] for each in found)
+
+
 def until_written(kubectl: Kubectl, name: str) -> None:
     """Events are written beside the run: its last one may come a moment after its last status."""
     selector = f"--field-selector=involvedObject.name={name},reason=Finished"

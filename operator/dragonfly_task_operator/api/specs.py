@@ -100,6 +100,11 @@ def deletes(spec: Spec) -> TypeGuard[TaskDeletionSpec]:
     return isinstance(spec, TaskDeletionSpec) and not spec.dry_run
 
 
+def is_repeated(spec: Spec) -> bool:
+    """Tell whether the same work is done again after a while, over and over."""
+    return isinstance(spec, TaskSearchSpec) and spec.refresh_interval_seconds is not None
+
+
 _WRITTEN_AT_DEFAULT = {"dry_run", "unreachable_peers", "unfinished_downloads"}
 """Fields that have been part of every key of a deletion from the beginning, at their defaults, too. It stays so, and no
 other field joins them: that would change the key of every object there is."""

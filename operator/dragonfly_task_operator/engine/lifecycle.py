@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from dragonfly_task_operator.api.conditions import Reason
 from dragonfly_task_operator.api.record import OF_A_SPEC, SUPERSEDED, Record
-from dragonfly_task_operator.api.specs import Spec, TaskDeletionSpec, TaskSearchSpec, run_key
+from dragonfly_task_operator.api.specs import Spec, TaskDeletionSpec, TaskSearchSpec, is_repeated, run_key
 from dragonfly_task_operator.api.status import HistoryEntry, PeerCounts
 from dragonfly_task_operator.engine.report import NOTHING_CARRIED, Carried
 
@@ -69,9 +69,7 @@ Decision: TypeAlias = Begin | Suspend | Acknowledge | Remove | Rest
 
 def is_timed(spec: Spec) -> bool:
     """Tell whether an object needs something a while after it has finished."""
-    return spec.ttl_seconds_after_finished is not None or (
-        isinstance(spec, TaskSearchSpec) and spec.refresh_interval_seconds is not None
-    )
+    return spec.ttl_seconds_after_finished is not None or is_repeated(spec)
 
 
 def decide(

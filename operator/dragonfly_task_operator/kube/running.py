@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from dragonfly_task_operator.api.conditions import Reason
 from dragonfly_task_operator.api.reading import UnreadableSpec
-from dragonfly_task_operator.api.specs import Spec, run_key
+from dragonfly_task_operator.api.specs import Spec, is_repeated, run_key
 from dragonfly_task_operator.api.status import Status
 from dragonfly_task_operator.engine.composing import RawStatus, compose, leaves_out
 from dragonfly_task_operator.engine.lifecycle import Begin
@@ -91,8 +91,9 @@ class Running:
         log.info("run.started", extra=self._named())
         before = self.snapshot.record()
         self._earlier_end = before.completed
-        going_on = before.run_key == self.begin.key and before.has_begun and not before.is_finished
-        self.recorder.started(ref, "goes on with the run" if going_on else "began a run", clock.now())
+        has_begun = before.run_key == self.begin.key and before.has_begun
+        if not (has_begun and before.is_finished):  # else it is a search that looks again
+            self.recorder.started(ref, "goes on with the run" if has_begun else "began a run", clock.now())
         engine = asyncio.get_running_loop().create_task(run.execute())
         try:
             with self.cadence.joined():
@@ -100,7 +101,10 @@ class Running:
             await self._write_persistently(run, verdict)
         finally:
             await _stop(engine)
-        self.recorder.ended(ref, verdict, clock.now())
+        if is_repeated(self.spec):
+            self.recorder.looked(ref, self.begin.key, verdict, clock.now())
+        else:
+            self.recorder.ended(ref, verdict, clock.now())
         results, _ = run.snapshot()
         total = results.peers.total if results.peers else 0
         seconds = run.elapsed()
