@@ -229,12 +229,12 @@ def _serve(address: tuple[str, int] | None, application: WSGIApplication, stack:
 def _report(task: asyncio.Task[None]) -> None:
     """Log how work ended that should not have: nobody else would see it."""
     if not task.cancelled() and task.exception() is not None:
-        log.error("background.broken task=%s", task.get_name(), exc_info=task.exception())
+        log.error("background.broken", extra=fields(task=task.get_name()), exc_info=task.exception())
 
 
 @asynccontextmanager
 async def _background(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    task = asyncio.get_running_loop().create_task(work)
+    task = asyncio.get_running_loop().create_task(work, name=getattr(work, "__qualname__", str(work)))
     task.add_done_callback(_report)
     try:
         yield

@@ -85,6 +85,7 @@ def _takes_dragonfly(function: _F) -> _F:
 @click.option("--health-bind-address", metavar="[HOST]:PORT", help="For /livez and /readyz. Default: none.")
 @click.option("--metrics-bind-address", metavar="[HOST]:PORT", help="For Prometheus. Default: none.")
 @click.option("--log-format", metavar="text|json", help="Default: text.")
+@click.option("--log-level", metavar="info|debug", help="Debug: a line for each peer that failed, too. Default: info.")
 def run(config: Path | None, **flags: Any) -> None:
     """Run the operator.
 
@@ -99,7 +100,7 @@ def run(config: Path | None, **flags: Any) -> None:
         loaded = settings.load(_given(flags), config=config)
     except SettingsError as error:
         _leave(error, EXIT_INVALID)
-    logs.set_up(loaded.log_format)
+    logs.set_up(loaded.log_format, loaded.log_level)
     _finish(app.run(loaded))
 
 
@@ -149,7 +150,7 @@ def execute(
             manifests = command.read([(each.name, each.read()) for each in file], loaded)
         except (SettingsError, InvalidManifest) as error:
             _leave(error, EXIT_INVALID)
-        logs.set_up(loaded.log_format)
+        logs.set_up(loaded.log_format, loaded.log_level)
         running = command.execute(
             manifests,
             loaded,

@@ -216,6 +216,8 @@ class Settings(BaseSettings):
     sweep_interval: Annotated[Seconds, Field(ge=1, le=3600)] = 300.0
     """Seconds between looks for objects that vanished without the watch saying so. Only in the file and environment."""
     log_format: Literal["text", "json"] = "text"
+    log_level: Literal["info", "debug"] = "info"
+    """Debug: a line for each peer that failed, too."""
     leader_elect: bool = False
     """Act only while holding a lease, so that several replicas can run."""
     leader_elect_namespace: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -59,7 +60,7 @@ def test_search_that_is_repeated_has_an_event_for_each_change_of_verdict_and_cou
         if runs == 4:
             world.caches(task, on="n1")
         grow_old(kubectl, "counted")
-        objects.until("TaskSearch", "counted", lambda status, runs=runs: len(status.get("history", ())) == runs)
+        objects.until("TaskSearch", "counted", has_run(runs))
 
     def told() -> list[tuple[str, str, int]]:
         return [(each["reason"], each["note"], each.get("series", {}).get("count", 1)) for each in events(kubectl)]
@@ -70,6 +71,10 @@ def test_search_that_is_repeated_has_an_event_for_each_change_of_verdict_and_cou
         ("Found", "cached on 1 of 11 peers", 1),
     ]
     wait_for(lambda: told() == expected, f"the Events to be {expected}", seconds=15)
+
+
+def has_run(times: int) -> Callable[[dict[str, Any]], bool]:
+    return lambda status: len(status.get("history", ())) == times
 
 
 def events(kubectl: Kubectl) -> list[dict[str, Any]]:

@@ -91,6 +91,7 @@ RUN: list[tuple[list[str], dict[str, Any]]] = [
     (["--metrics-bind-address", ":82"], {"metrics_bind_address": ("", 82)}),
     (["--registry-allowlist", "http://r.example.com:5000"], {"registry_allowlist": ["http://r.example.com:5000"]}),
     (["--log-format", "json"], {"log_format": "json"}),
+    (["--log-level", "debug"], {"log_level": "debug"}),
 ]
 
 
@@ -106,7 +107,7 @@ def test_flag_of_run_reaches_the_operator(
 
     monkeypatch.setattr(app, "run", run)
     monkeypatch.setattr(threading, "Timer", Mock())  # else it ends this process, some seconds later
-    monkeypatch.setattr(logs, "set_up", lambda log_format: None)
+    monkeypatch.setattr(logs, "set_up", lambda log_format, level: None)
     monkeypatch.chdir(tmp_path)
     Path("config.yaml").write_text("parallelism: 7\n")
     schedulers = [] if "--scheduler" in flags else ["--scheduler", "s:8002"]
@@ -155,7 +156,7 @@ def test_flag_of_exec_reaches_the_run(
 
     monkeypatch.setattr(command, "execute", execute)
     monkeypatch.setattr(threading, "Timer", Mock())  # else it ends this process, some seconds later
-    monkeypatch.setattr(logs, "set_up", lambda log_format: None)
+    monkeypatch.setattr(logs, "set_up", lambda log_format, level: None)
     monkeypatch.chdir(tmp_path)
     Path("config.yaml").write_text("parallelism: 7\n")
     for each in ("one", "two"):

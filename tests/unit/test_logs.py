@@ -25,7 +25,7 @@ def root_logger_put_back() -> Iterator[None]:
 
 
 def test_json_line_has_each_field_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:
-    logs.set_up("json")
+    logs.set_up("json", "info")
 
     log.info("run.finished", extra=fields(object="TaskSearch a/b", peers=3, seconds=0.5, tasks=["a1", "b2"], run=None))
 
@@ -44,7 +44,7 @@ def test_json_line_has_each_field_by_its_name(capsys: pytest.CaptureFixture[str]
 
 
 def test_text_line_has_the_fields_after_the_event(capsys: pytest.CaptureFixture[str]) -> None:
-    logs.set_up("text")
+    logs.set_up("text", "info")
 
     log.info("run.finished", extra=fields(object="TaskSearch a/b", peers=3, tasks=["a1", "b2"]))
 
@@ -53,7 +53,7 @@ def test_text_line_has_the_fields_after_the_event(capsys: pytest.CaptureFixture[
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
 def test_no_secret_gets_into_a_line(capsys: pytest.CaptureFixture[str], log_format: logs.LogFormat) -> None:
-    logs.set_up(log_format)
+    logs.set_up(log_format, "info")
 
     log.error("said %s", SIGNED, extra=fields(url=SIGNED, urls=[SIGNED]), exc_info=ValueError(SIGNED))
 
@@ -63,10 +63,23 @@ def test_no_secret_gets_into_a_line(capsys: pytest.CaptureFixture[str], log_form
 
 
 def test_libraries_are_heard_from_warnings_on(capsys: pytest.CaptureFixture[str]) -> None:
-    logs.set_up("json")
+    logs.set_up("json", "info")
 
     logging.getLogger("aiohttp").info("chatter")
     logging.getLogger("aiohttp").warning("trouble")
     logging.getLogger("kopf").error("what the supervisor of watches tells in its own words")
 
     assert [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()] == ["trouble"]
+
+
+@pytest.mark.parametrize(("level", "heard"), [("info", ["told"]), ("debug", ["asked for", "told"])])
+def test_operator_is_heard_from_the_level_on_that_was_asked_for(
+    capsys: pytest.CaptureFixture[str], level: logs.LogLevel, heard: list[str]
+) -> None:
+    logs.set_up("json", level)
+
+    log.debug("asked for")
+    log.info("told")
+    logging.getLogger("aiohttp").debug("chatter")
+
+    assert [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()] == heard

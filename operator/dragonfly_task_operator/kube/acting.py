@@ -41,6 +41,7 @@ from dragonfly_task_operator.kube.history import Age
 from dragonfly_task_operator.kube.objects import Objects, Ref, Snapshot, TooLarge, WriteRefused
 from dragonfly_task_operator.kube.paging import Press
 from dragonfly_task_operator.kube.running import Running, Superseded
+from dragonfly_task_operator.kube.telling import Heralds
 from dragonfly_task_operator.observability.logs import fields
 from dragonfly_task_operator.observability.metrics import Metrics
 
@@ -79,7 +80,7 @@ class Actor:
     def __init__(self, *, means: Means, objects: Objects, recorder: Recorder, metrics: Metrics, press: Press) -> None:
         self._means = means
         self._objects = objects
-        self._recorder = recorder
+        self._heralds = Heralds(recorder, metrics, means.clock)
         self._metrics = metrics
         self._press = press
         self._cadence = Cadence()
@@ -144,7 +145,7 @@ class Actor:
             )
         except WriteRefused as error:
             self._untold[snapshot.ref.uid] = run_key(spec)
-            log.error("object.refused", extra=fields(object=snapshot.ref, error=str(error)[:300]))  # noqa: TRY400
+            log.error("object.refused", extra=fields(object=snapshot.ref, uid=snapshot.ref.uid, error=str(error)[:300]))  # noqa: TRY400
         else:
             self._untold.pop(snapshot.ref.uid, None)
 
@@ -206,8 +207,7 @@ class Actor:
                 spec,
                 self._means,
                 self._objects,
-                self._recorder,
-                self._metrics,
+                self._heralds,
                 self._cadence,
                 self._press,
             )

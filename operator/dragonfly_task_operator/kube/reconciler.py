@@ -160,7 +160,7 @@ class Reconciler:
             except ObjectGone:
                 return self.forget(ref.uid)
             except ApiUnavailable as error:
-                log.warning("object.delayed", extra=fields(object=ref, error=str(error)[:300]))
+                log.warning("object.delayed", extra=fields(object=ref, uid=ref.uid, error=str(error)[:300]))
                 await asyncio.sleep(RETRY_SECONDS)
             else:
                 return self._take(snapshot)
@@ -193,12 +193,12 @@ class Reconciler:
                 except Superseded:
                     continue
                 except ApiUnavailable as error:
-                    log.warning("object.delayed", extra=fields(object=entry.ref, error=str(error)[:300]))
+                    log.warning("object.delayed", extra=fields(object=entry.ref, uid=uid, error=str(error)[:300]))
                     await _wait(entry.changed, max(RETRY_SECONDS, min(error.retry_after, MAX_RETRY_SECONDS)))
                     continue
                 except TooLarge as error:
                     # Nothing can be told on it, and nothing done that could not be told: it rests until it changes.
-                    log.error("object.full", extra=fields(object=entry.ref, error=str(error)[:300]))  # noqa: TRY400
+                    log.error("object.full", extra=fields(object=entry.ref, uid=uid, error=str(error)[:300]))  # noqa: TRY400
                     until = None
                 if entry.changed.is_set() or (until is not None and until <= self._clock.now()):
                     continue

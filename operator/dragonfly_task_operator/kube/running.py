@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from dragonfly_task_operator.api.conditions import Reason
 from dragonfly_task_operator.api.reading import UnreadableSpec
-from dragonfly_task_operator.api.specs import Spec, is_repeated, run_key
+from dragonfly_task_operator.api.specs import Spec, run_key
 from dragonfly_task_operator.api.status import Status
 from dragonfly_task_operator.engine.composing import RawStatus, compose, leaves_out
 from dragonfly_task_operator.engine.lifecycle import Begin
@@ -23,11 +23,10 @@ from dragonfly_task_operator.engine.report import shrink
 from dragonfly_task_operator.engine.run import Means, Run
 from dragonfly_task_operator.engine.verdict import Verdict, suspended
 from dragonfly_task_operator.kube.cadence import Cadence
-from dragonfly_task_operator.kube.events import Recorder
-from dragonfly_task_operator.kube.objects import ApiUnavailable, Objects, Snapshot, TooLarge
+from dragonfly_task_operator.kube.objects import ApiUnavailable, ObjectGone, Objects, Snapshot, TooLarge
 from dragonfly_task_operator.kube.paging import Press, ReportLost, Written, naming
+from dragonfly_task_operator.kube.telling import Heralds
 from dragonfly_task_operator.observability.logs import fields
-from dragonfly_task_operator.observability.metrics import Metrics
 from dragonfly_task_operator.observability.redaction import redact
 
 log = logging.getLogger(__name__)
@@ -38,8 +37,6 @@ MAX_RETRY_AFTER = 60.0
 
 SMALLER = (16 << 10, 4 << 10, 0)
 """Bytes of results to try, in turn, where the API server has no room for all of them: in the end, no lists."""
-
-MAX_TASKS_LOGGED = 10
 
 
 class Superseded(Exception):
@@ -61,8 +58,7 @@ class Running:
     spec: Spec
     means: Means
     objects: Objects
-    recorder: Recorder
-    metrics: Metrics
+    heralds: Heralds
     cadence: Cadence
     press: Press
     _run: Run | None = None
@@ -87,33 +83,21 @@ class Running:
         self._run = run = Run(
             self.spec, self.snapshot.ref.namespace, self.means, self.begin.started, self.begin.carried
         )
-        ref, clock = self.snapshot.ref, self.means.clock
-        log.info("run.started", extra=self._named())
+        telling = self.heralds.of(self.snapshot.ref, self.begin.key)
         before = self.snapshot.record()
         self._earlier_end = before.completed
-        has_begun = before.run_key == self.begin.key and before.has_begun
-        if not (has_begun and before.is_finished):  # else it is a search that looks again
-            self.recorder.started(ref, "goes on with the run" if has_begun else "began a run", clock.now())
+        telling.began(before)
         engine = asyncio.get_running_loop().create_task(run.execute())
         try:
             with self.cadence.joined():
                 verdict = self._ended = await self._follow(run, engine)
             await self._write_persistently(run, verdict)
+        except (Superseded, ObjectGone, asyncio.CancelledError) as why:
+            telling.stopped(run, why)
+            raise
         finally:
             await _stop(engine)
-        if is_repeated(self.spec):
-            self.recorder.looked(ref, self.begin.key, verdict, clock.now())
-        else:
-            self.recorder.ended(ref, verdict, clock.now())
-        results, _ = run.snapshot()
-        total = results.peers.total if results.peers else 0
-        seconds = run.elapsed()
-        self.metrics.run_ended(kind=ref.kind.name, reason=verdict.reason, seconds=seconds, peers=total)
-        tasks = [task.task_id for task in results.tasks or ()][:MAX_TASKS_LOGGED]
-        log.info(
-            "run.finished",
-            extra=self._named(reason=verdict.reason, peers=total, seconds=round(seconds, 2), tasks=tasks),
-        )
+        await telling.ended(run, verdict, self.spec)
         return self.snapshot
 
     @property

@@ -1,6 +1,7 @@
 """Logs: one line an event, as text or JSON, on stderr, with every value redacted.
 
-An event has a name and fields, not prose: `log.info("run.started", extra=fields(object=ref, run=key))`.
+An event has a name and fields, not prose: `log.info("run.started", extra=fields(object=ref, run=key))`. Which there are
+is a promise, docs/logs.md, and a test holds both to it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,10 @@ from typing import Literal, TypeAlias
 from dragonfly_task_operator.observability.redaction import redact
 
 LogFormat: TypeAlias = Literal["text", "json"]
+LogLevel: TypeAlias = Literal["info", "debug"]
+
+MAX_TASKS = 10
+"""Ids of tasks in a line."""
 
 _FIELDS = "fields"
 
@@ -62,11 +67,11 @@ def _quoted(value: object) -> str:
     return json.dumps(text, ensure_ascii=False) if not text or any(mark in text for mark in ' "=\n') else text
 
 
-def set_up(log_format: LogFormat) -> None:
-    """Send logs to stderr: the operator's from info, libraries' from warning."""
+def set_up(log_format: LogFormat, level: LogLevel) -> None:
+    """Send logs to stderr: the operator's from this level on, libraries' from warning."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json() if log_format == "json" else _Text("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-    logging.getLogger("dragonfly_task_operator").setLevel(logging.INFO)
+    logging.getLogger("dragonfly_task_operator").setLevel(level.upper())
     # Whatever becomes of Kopf is told by its supervisor, in a line and not each second.
     logging.getLogger("kopf").setLevel(logging.CRITICAL)

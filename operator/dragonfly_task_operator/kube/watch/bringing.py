@@ -85,7 +85,7 @@ async def _end(scope: Scope, tasks: Any) -> BaseException | None:
         task.cancel()
     done, left = await asyncio.wait(tasks, timeout=STOP_SECONDS)
     if left:
-        log.warning("watch.abandoned", extra=fields(scope=scope, tasks=len(left)))
+        log.warning("watch.abandoned", extra=fields(scope=scope, left=len(left)))
     failures = [task.exception() for task in tasks if task in done and not task.cancelled()]
     return next((failure for failure in failures if failure is not None), None)
 
