@@ -16,6 +16,9 @@ from wsgiref.types import WSGIApplication
 from yarl import URL
 
 from dragonfly_task_operator import __version__, event_loop, files, wiring
+from dragonfly_task_operator.api.conditions import GOING, Reason
+from dragonfly_task_operator.api.kinds import KINDS
+from dragonfly_task_operator.engine.census import PEER_OUTCOMES
 from dragonfly_task_operator.errors import StartError
 from dragonfly_task_operator.kube import connection, watching
 from dragonfly_task_operator.kube.client import Client
@@ -85,7 +88,13 @@ async def _work(settings: Settings, stop: asyncio.Event, take_signals: Callable[
     proxies = Proxies.from_environment(os.environ)
     keyring = await Keyring.open(connection.source_of(settings.kubeconfig, proxy_for=partial(_proxy_for, proxies)))
     soft, share = files.shares()
-    metrics, heartbeat, history = Metrics(), Heartbeat(), History()
+    heartbeat, history, metrics = Heartbeat(), History(), Metrics()
+    metrics.announce(
+        version=__version__,
+        kinds=[kind.name for kind in KINDS],
+        reasons=[reason for reason in Reason if reason not in GOING],
+        outcomes=PEER_OUTCOMES,
+    )
     sights = Sights(scopes_of(settings.namespace))
     async with AsyncExitStack() as stack:
         stack.push_async_callback(keyring.aclose)
@@ -103,6 +112,7 @@ async def _work(settings: Settings, stop: asyncio.Event, take_signals: Callable[
                     access=BySecrets(NamespacedSecrets(client)),
                     proxies=proxies,
                     at_once=share.images,
+                    metrics=metrics,
                 ),
                 services=EndpointSlices(client),
                 pods=RunningPods(client),
@@ -151,9 +161,11 @@ async def _work(settings: Settings, stop: asyncio.Event, take_signals: Callable[
                 named,
                 is_busy=reconciler.is_busy,
                 namespaces=list(dict.fromkeys(settings.namespace)) or [None],
+                count=metrics.pages_removed,
             ).tidy_forever(interval=settings.sweep_interval, is_watching=lambda: sights.complaints() is None),
         ):
             await stack.enter_async_context(_background(each))
+        metrics.watches_from(sights.ages)
         supervisor = Supervisor(sights, bring=watcher.bring, metrics=metrics, must_start_over=lambda: history.era)
         _tell_start(settings, soft, share)
         watched = asyncio.get_running_loop().create_task(supervisor.run())

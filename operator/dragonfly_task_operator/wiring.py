@@ -17,6 +17,7 @@ from dragonfly_task_operator.dragonfly.peers import GrpcPeers
 from dragonfly_task_operator.dragonfly.planning import Images, TargetResolver
 from dragonfly_task_operator.dragonfly.schedulers import GrpcSchedulers
 from dragonfly_task_operator.dragonfly.wire import GrpcWire, Wire
+from dragonfly_task_operator.engine.crowd import Crowd
 from dragonfly_task_operator.engine.ports import Mandate
 from dragonfly_task_operator.engine.run import Means
 from dragonfly_task_operator.files import Budget
@@ -70,6 +71,7 @@ async def means(
     clock = SystemClock()
     memory = HostMemory(SteadyClock(clock))
     pool = ChannelPool(metrics=metrics, limit=share.connections, probes=share.probes)
+    metrics.connections_from(pool.census)
     try:
         schedulers = GrpcSchedulers(
             settings.all_clusters,
@@ -81,22 +83,30 @@ async def means(
             timeout=settings.rpc_timeout,
         )
         try:
+            peers = GrpcPeers(
+                _wire(settings, pool),
+                memory=memory,
+                tls=certificates.peers,
+                timeout=settings.rpc_timeout,
+                in_flight=min(RPCS_IN_FLIGHT, share.connections),
+                requests_per_second=settings.peer_requests_per_second,
+                metrics=metrics,
+                mandate=mandate,
+            )
+            crowd = Crowd(waited=metrics.run_waited)
+            metrics.lines_from(
+                runs_waiting=lambda: crowd.waiting,
+                peers_waiting=lambda: peers.turns.waiting,
+                peers_in_flight=lambda: peers.turns.inside,
+            )
             yield Means(
                 targets=TargetResolver(images),
                 schedulers=schedulers,
-                peers=GrpcPeers(
-                    _wire(settings, pool),
-                    memory=memory,
-                    tls=certificates.peers,
-                    timeout=settings.rpc_timeout,
-                    in_flight=min(RPCS_IN_FLIGHT, share.connections),
-                    requests_per_second=settings.peer_requests_per_second,
-                    metrics=metrics,
-                    mandate=mandate,
-                ),
+                peers=peers,
                 clock=clock,
                 parallelism=settings.parallelism,
                 most_at_once=share.connections,
+                crowd=crowd,
                 count_own=metrics.own_trouble,
             )
         finally:

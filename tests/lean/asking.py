@@ -24,11 +24,12 @@ class Asked:
     """What was told of each request, in order."""
 
     answers: dict[str, bytes | RpcError] = field(default_factory=dict)
+    seconds: dict[str, float | None] = field(default_factory=dict)
     goes_on: bool = True
 
-    def __call__(self, task: str, answer: bytes | RpcError) -> bool:
+    def __call__(self, task: str, answer: bytes | RpcError, seconds: float | None) -> bool:
         assert task not in self.answers, "told twice"
-        self.answers[task] = answer
+        self.answers[task], self.seconds[task] = answer, seconds
         return self.goes_on
 
     @property

@@ -9,6 +9,7 @@ from typing import Any
 from dragonfly_task_operator.api.targets import Target
 from dragonfly_task_operator.engine.model import Image
 from dragonfly_task_operator.errors import RunError, SecretNotFound
+from dragonfly_task_operator.observability.metrics import Metrics
 from dragonfly_task_operator.oci.access import BySecrets
 from dragonfly_task_operator.oci.addresses import Gate
 from dragonfly_task_operator.oci.images import RegistryImages
@@ -24,12 +25,18 @@ class Reader:
     secrets: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
     proxies: Proxies = NO_PROXIES
     seconds_left: float | None = None
+    metrics: Metrics = field(default_factory=Metrics)
     troubles: list[RunError] = field(default_factory=list)
     secrets_read: list[str] = field(default_factory=list)
 
     async def __call__(self, url: str, **target: Any) -> Image:
         settings = load({"scheduler": ("s:8002",), "registry_allowlist": self.allow})
-        images = RegistryImages(gate=Gate(settings.registry_allowlist), access=BySecrets(self), proxies=self.proxies)
+        images = RegistryImages(
+            gate=Gate(settings.registry_allowlist),
+            access=BySecrets(self),
+            proxies=self.proxies,
+            metrics=self.metrics,
+        )
         return await images.read(
             Target.model_validate({"imageManifestURL": url, **target}), namespace="team", troubled=self._note
         )

@@ -109,4 +109,4 @@ def test_task_id_shows_no_planted_secret(url: str) -> None:
 def test_no_metric_has_a_label_for_a_url() -> None:
     metrics = Metrics()
     labels = {name for family in metrics._registry.collect() for sample in family.samples for name in sample.labels}
-    assert labels <= {"kind", "reason", "method", "outcome", "le"}
+    assert labels <= {"kind", "reason", "method", "outcome", "state", "le"}

@@ -138,6 +138,11 @@ class ChannelPool:
         self._blocks = Blocks()
         self.probing = asyncio.Semaphore(probes)
 
+    def census(self) -> dict[str, int]:
+        """Count the connections: those in use, those kept, and how many there may be."""
+        idle = len(self._idle)
+        return {"used": max(self._open - idle, 0), "idle": idle, "limit": self._limit}
+
     async def connection(self, endpoint: Endpoint) -> AbstractContextManager[Connection[grpc.aio.Channel]]:
         """Lend the channel to an endpoint, once it may be open. To be entered at once."""
         key = (endpoint, False)

@@ -20,6 +20,7 @@ from dragonfly_task_operator.dragonfly.rpc import parse
 from dragonfly_task_operator.dragonfly.rpc_error import RpcError
 from dragonfly_task_operator.dragonfly.tls import RotatingCredentials
 from dragonfly_task_operator.dragonfly.wire import Request, Wire
+from dragonfly_task_operator.engine.crowd import Crowd
 from dragonfly_task_operator.engine.identity import TaskID
 from dragonfly_task_operator.engine.model import ABSENT, Cached, Downloading, FailedStart, Host, Presence
 from dragonfly_task_operator.engine.ports import Mandate, Tell
@@ -64,6 +65,9 @@ class GrpcPeers:
         requests_per_second: most to one peer in any second, over all objects.
         metrics: where requests are counted.
         mandate: proved before each request; None where there is only one operator.
+
+    Attributes:
+        turns: who is being asked, and who is in line.
     """
 
     def __init__(
@@ -83,7 +87,7 @@ class GrpcPeers:
         self._memory = memory
         self._tls = tls
         self._timeout = timeout
-        self._in_flight = asyncio.Semaphore(in_flight)
+        self.turns = Crowd(in_flight)
         self._paces = Paces(requests_per_second)
         self._metrics = metrics or Metrics()  # counted all the same, for nobody
 
@@ -142,7 +146,7 @@ class GrpcPeers:
         failure: PeerError | None = None
         name = method.rpartition("/")[2]
 
-        def answered(task: TaskID, body: bytes | RpcError) -> bool:
+        def answered(task: TaskID, body: bytes | RpcError, seconds: float | None) -> bool:
             nonlocal failure
             del untold[task]
             hearing.hears(is_answer=not isinstance(body, RpcError) or body.is_answer)
@@ -154,7 +158,7 @@ class GrpcPeers:
                 code = error.code
                 # Its traceback holds this frame, which holds it: see `GrpcWire.ask`.
                 answer = failure = self._peer_error(host, error.with_traceback(None))
-            self._metrics.rpc_ended(name, code.name)
+            self._metrics.rpc_ended(name, code.name, seconds)
             tell(task, answer)
             return hearing.has_hope
 
@@ -164,7 +168,7 @@ class GrpcPeers:
                 await self._mandate.proven()
 
         endpoint = Endpoint(host.ip, host.port, self._tls.get(host.cluster), host.ip)
-        async with self._in_flight:
+        async with self.turns:
             try:
                 await self._wire.ask(endpoint, method, requests, timeout=self._timeout, ready=ready, answered=answered)
             finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any
 
@@ -39,12 +40,14 @@ async def call(
         OwnTrouble: nobody was asked.
     """
     name = method.rpartition("/")[2]
+    clock = asyncio.get_running_loop().time
+    began = clock()
     try:
         parse(await exchange(connection, method, request, timeout=timeout), answer)
     except RpcError as error:
-        connection.metrics.rpc_ended(name, error.code.name)
+        connection.metrics.rpc_ended(name, error.code.name, clock() - began)
         raise
-    connection.metrics.rpc_ended(name, grpc.StatusCode.OK.name)
+    connection.metrics.rpc_ended(name, grpc.StatusCode.OK.name, clock() - began)
 
 
 async def exchange(connection: Connection[grpc.aio.Channel], method: str, request: bytes, *, timeout: float) -> bytes:

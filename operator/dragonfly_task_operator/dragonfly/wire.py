@@ -21,8 +21,9 @@ MAX_IN_FLIGHT = 512
 Request: TypeAlias = tuple[TaskID, bytes]
 """What it is about, and the message, serialised."""
 
-Answered: TypeAlias = Callable[[TaskID, bytes | RpcError], bool]
-"""Told of each request that was sent, once: the message that came back, or what came instead.
+Answered: TypeAlias = Callable[[TaskID, bytes | RpcError, float | None], bool]
+"""Told of each request that was sent, once: the message that came back, or what came instead; and how many seconds
+after it was sent, None where it was given up before that.
 
 Gives whether to send more. Where it does not, what is under way is still waited for, and may change that.
 """
@@ -87,6 +88,7 @@ class GrpcWire:
         """See `Wire`. Besides, an RpcError says that TLS is the trouble where it is."""
         left = deque(requests)
         is_wanted = True
+        loop = asyncio.get_running_loop()
 
         async def send_on(connection: Connection[grpc.aio.Channel]) -> None:
             nonlocal is_wanted
@@ -97,8 +99,9 @@ class GrpcWire:
                     if connection.broken:
                         left.appendleft((task, request))
                         return
+                    began = loop.time()
                     # Not kept in a variable: an error holds its call, and that would outlive the next one.
-                    is_wanted = answered(task, await _sent(connection, method, request, timeout))
+                    is_wanted = answered(task, await _sent(connection, method, request, timeout), loop.time() - began)
 
         while left and is_wanted:
             with await self._pool.connection(endpoint) as connection:

@@ -20,8 +20,9 @@ from dragonfly_task_operator.api.status import (
 )
 from dragonfly_task_operator.engine.ledger import Failed, Ledger
 from dragonfly_task_operator.engine.model import Cached, Copy, Host
-from dragonfly_task_operator.engine.summary import Counts, ImageSummary, PeerFailure, Summary, TaskSummary
+from dragonfly_task_operator.engine.summary import ImageSummary, PeerFailure, Summary, TaskSummary
 from dragonfly_task_operator.engine.unlooked import name
+from dragonfly_task_operator.engine.views import Counts
 from dragonfly_task_operator.observability.redaction import cut, redact, redact_url
 
 MAX_STATUS_BYTES = 64 << 10

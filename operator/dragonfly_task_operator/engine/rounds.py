@@ -9,6 +9,7 @@ from functools import partial
 from typing import TypeAlias
 
 from dragonfly_task_operator.engine.clearing import Note
+from dragonfly_task_operator.engine.crowd import Crowd
 from dragonfly_task_operator.engine.fanout import TASKS_AT_ONCE, fan_out
 from dragonfly_task_operator.engine.identity import TaskID
 from dragonfly_task_operator.engine.ledger import HeldUp, Ledger, Outcome
@@ -80,7 +81,7 @@ class Rounds:
     jitter: Jitter
     scheduler_cluster_ids: frozenset[int] | None
     parallelism: int
-    crowd: asyncio.Semaphore
+    crowd: Crowd
     trouble: RunError | None = None
     count_own: Callable[[OwnTrouble], None] = ignore
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,6 +12,8 @@ from datetime import datetime
 from dragonfly_task_operator.api.specs import Spec, TaskDeletionSpec, UnreachablePeers, deletes
 from dragonfly_task_operator.api.status import Status
 from dragonfly_task_operator.engine import verdict
+from dragonfly_task_operator.engine.census import census
+from dragonfly_task_operator.engine.crowd import Crowd
 from dragonfly_task_operator.engine.deleting import DeletionPolicy, delete
 from dragonfly_task_operator.engine.ledger import Ledger
 from dragonfly_task_operator.engine.pages import Pages
@@ -41,7 +44,7 @@ class Means:
     clock: Clock
     parallelism: int = 256
     most_at_once: int = 2000
-    crowd: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(64))
+    crowd: Crowd = field(default_factory=Crowd)
     jitter: Jitter = random.random
     count_own: Callable[[OwnTrouble], None] = ignore
 
@@ -144,6 +147,12 @@ class Run:
         """Lay out what is known of every peer. Only once the run has ended: nothing may be learned meanwhile."""
         ledger = self._rounds.ledger if self._rounds else Ledger(())
         return await Pages.of(ledger, self._last or summarise(ledger))
+
+    def census(self) -> Counter[tuple[str, str]]:
+        """Count what became of each peer. Only once the run has ended."""
+        if self._rounds is None:
+            return Counter()
+        return census(self._rounds.ledger, cleared_before=self.carried.peers if deletes(self.spec) else 0)
 
     def snapshot(self) -> tuple[Status, Verdict]:
         """Tell what is known now: the results, and how far the run is."""

@@ -13,27 +13,11 @@ from dragonfly_task_operator.engine.ledger import Ledger
 from dragonfly_task_operator.engine.model import Copy, Host, PlannedImage, PlannedTask
 from dragonfly_task_operator.engine.outcomes import Failed, HeldUp, Holds, Outcome, known
 from dragonfly_task_operator.engine.tally import Mark, PeerSet, Tally, members
+from dragonfly_task_operator.engine.views import Counts, View, count_peers
 from dragonfly_task_operator.errors import OwnTrouble, PeerReason
 
 LISTED = 100
 """Most entries of a list of a summary. A status shows fewer; who wants all goes through the ledger."""
-
-
-@dataclass(slots=True)
-class Counts:
-    """How many peers; each counted once, under the worst that is known of it.
-
-    Those `gone` have left the cluster before they answered anything, and are in none of the others.
-    """
-
-    total: int = 0
-    caching: int = 0
-    deleted: int = 0
-    already_absent: int = 0
-    failed: int = 0
-    unreachable: int = 0
-    gone: int = 0
-    held_up: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +107,14 @@ def summarise(ledger: Ledger, *, is_complete: bool = False) -> Summary:
         is_complete: whether the run came to its own end: then a failure that might have passed is settled as well.
     """
     departed = ledger.set_of(ledger.departed)
-    views = {task.id: _View.of(ledger.tally(task.id), departed) for task in ledger.tasks}
+    views = {task.id: View.of(ledger.tally(task.id), departed) for task in ledger.tasks}
     by_task = [_summarise_task(task, ledger, views[task.id]) for task in ledger.tasks]
     shown = _shown(by_task)
     _list_holders(ledger, shown)
     failures = [(summary.task, views[summary.task.id]) for summary in shown]
     failures.sort(key=lambda each: (each[0].target, each[0].id))
     return Summary(
-        counts=_count(list(views.values()), ledger.everybody),
+        counts=count_peers(list(views.values()), ledger.everybody),
         tasks=shown,
         failures=_first_failures(ledger, failures),
         failure_count=sum(summary.failing.bit_count() for summary in shown),
@@ -142,84 +126,10 @@ def summarise(ledger: Ledger, *, is_complete: bool = False) -> Summary:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _View:
-    """The outcomes of a task as sets of peers, without those that have left the cluster.
-
-    Attributes:
-        left: those.
-        told: who has an outcome.
-    """
-
-    tally: Tally
-    left: PeerSet
-    told: PeerSet
-    caching: PeerSet
-    cleared: PeerSet
-    failed: PeerSet
-    unasked: PeerSet
-    held_up: PeerSet
-    waiting: PeerSet
-    pending: PeerSet
-
-    @staticmethod
-    def of(tally: Tally, departed: PeerSet) -> _View:
-        left = tally.of(Mark.SILENT) & departed
-        return _View(
-            tally,
-            left,
-            tally.of(Mark.TOLD) & ~left,
-            tally.of(Mark.CACHING) & ~left,
-            tally.of(Mark.CLEARED) & ~left,
-            tally.of(Mark.FAILED) & ~left,
-            tally.of(Mark.UNASKED) & ~left,
-            tally.of(Mark.HELD_UP) & ~left,
-            tally.of(Mark.WAITING) & ~left,
-            (tally.of(Mark.WAITING) | tally.of(Mark.RETRYABLE)) & ~left,
-        )
-
-    @property
-    def failing(self) -> PeerSet:
-        return self.failed | self.unasked
-
-
-def _count(views: Sequence[_View], everybody: PeerSet) -> Counts:
-    """Count each peer once. One that has not answered for all tasks yet counts only where something is wrong."""
-    settled, left, told = everybody, 0, 0
-    caching = cleared = failed = unasked = held_up = wrong = 0
-    for view in views:
-        settled &= view.told | view.left
-        left |= view.left
-        told |= view.told
-        caching |= view.caching
-        cleared |= view.cleared
-        failed |= view.failed
-        unasked |= view.unasked
-        held_up |= view.held_up
-        wrong |= view.failing | view.waiting
-    gone = left & ~told
-    counted = (settled | wrong) & ~gone
-    rest = counted
-    numbers = []
-    for worst in (failed, unasked, held_up, cleared):
-        numbers.append((rest & worst).bit_count())
-        rest &= ~worst
-    return Counts(
-        total=(everybody & ~gone).bit_count(),
-        caching=(counted & caching).bit_count(),
-        deleted=numbers[3],
-        already_absent=(rest & ~caching).bit_count(),
-        failed=numbers[0],
-        unreachable=numbers[1],
-        gone=gone.bit_count(),
-        held_up=numbers[2],
-    )
-
-
-def _summarise_task(task: PlannedTask, ledger: Ledger, view: _View) -> TaskSummary:
+def _summarise_task(task: PlannedTask, ledger: Ledger, view: View) -> TaskSummary:
     return TaskSummary(
         task,
-        _count([view], ledger.everybody),
+        count_peers([view], ledger.everybody),
         had=view.caching,
         holder_count=view.tally.of(Mark.HOLDING).bit_count(),
         failing=view.failing,
@@ -228,7 +138,7 @@ def _summarise_task(task: PlannedTask, ledger: Ledger, view: _View) -> TaskSumma
     )
 
 
-def _troubles(view: _View) -> Iterator[OwnTrouble]:
+def _troubles(view: View) -> Iterator[OwnTrouble]:
     for index in members(view.waiting):
         outcome = view.tally.outcome(index)
         if isinstance(outcome, HeldUp):
@@ -247,7 +157,7 @@ def _list_holders(ledger: Ledger, shown: Sequence[TaskSummary]) -> None:
         room -= min(room, len(summary.holders))
 
 
-def _first_failures(ledger: Ledger, tasks: Sequence[tuple[PlannedTask, _View]]) -> list[PeerFailure]:
+def _first_failures(ledger: Ledger, tasks: Sequence[tuple[PlannedTask, View]]) -> list[PeerFailure]:
     failing = 0
     for _, view in tasks:
         failing |= view.failing
@@ -262,7 +172,7 @@ def _first_failures(ledger: Ledger, tasks: Sequence[tuple[PlannedTask, _View]]) 
     return failures
 
 
-def _reasons(ledger: Ledger, tasks: Sequence[tuple[PlannedTask, _View]]) -> list[tuple[PeerReason, int, int, str]]:
+def _reasons(ledger: Ledger, tasks: Sequence[tuple[PlannedTask, View]]) -> list[tuple[PeerReason, int, int, str]]:
     found = []
     for reason in PeerReason:
         count, peers = 0, 0
@@ -282,13 +192,13 @@ def _known(tally: Tally, index: int) -> Outcome | None:
     return None if outcome is None else known(outcome)
 
 
-def _failure(view: _View, index: int) -> Failed | None:
+def _failure(view: View, index: int) -> Failed | None:
     """Give a peer's failure, if it failed and has not left."""
     failed = _known(view.tally, index)
     return failed if isinstance(failed, Failed) and not view.left >> index & 1 else None
 
 
-def _summarise_image(planned: PlannedImage, views: Mapping[TaskID, _View]) -> ImageSummary:
+def _summarise_image(planned: PlannedImage, views: Mapping[TaskID, View]) -> ImageSummary:
     some, all_ = 0, None
     for ids in planned.blobs:
         having = 0

@@ -8,8 +8,9 @@ from dragonfly_task_operator.api.conditions import SUCCESSES, Reason
 from dragonfly_task_operator.api.specs import Spec, TaskDeletionSpec, UnreachablePeers, deletes
 from dragonfly_task_operator.engine.ledger import Ledger
 from dragonfly_task_operator.engine.report import NOTHING_CARRIED, Carried, describe_failure, peer_counts
-from dragonfly_task_operator.engine.summary import Counts, Summary
+from dragonfly_task_operator.engine.summary import Summary
 from dragonfly_task_operator.engine.unlooked import kept_note, unknown_note
+from dragonfly_task_operator.engine.views import Counts
 from dragonfly_task_operator.errors import OwnTrouble, RunError
 from dragonfly_task_operator.observability.redaction import cut, redact
 

@@ -121,6 +121,7 @@ class Running:
             results, progress = self._run.snapshot()
             if self._ended is not None and self._report is None and self._leaves_out(results, self._ended):
                 self._report = ReportLost("the operator was stopped meanwhile")
+                self.heralds.metrics.report_lost()
             await self._write(results, self._ended or progress)
 
     async def _follow(self, run: Run, engine: asyncio.Task[Verdict]) -> Verdict:
@@ -192,7 +193,7 @@ class Running:
     async def _report_on(self, run: Run) -> Written | ReportLost:
         ref, earlier = self.snapshot.ref, self.snapshot.record().reports
         try:
-            return await self.press.write(
+            written = await self.press.write(
                 ref,
                 run.pages,
                 run_key=self.begin.key,
@@ -201,12 +202,15 @@ class Running:
                 check=lambda: self._check_still_wanted(self.snapshot),
             )
         except ReportLost as lost:
+            self.heralds.metrics.report_lost()
             log.warning("report.lost", extra=self._named(error=str(lost)[:300]))
             self.press.named.due.set()
             return lost
         except Superseded:
             self.press.named.due.set()
             raise
+        self.heralds.metrics.pages_written(len(written.names))
+        return written
 
     async def _persist(self, write: Callable[[], Awaitable[None]]) -> None:
         """Write until the API server takes it: a result must not be lost because the API server restarts."""

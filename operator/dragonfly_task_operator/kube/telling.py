@@ -72,7 +72,11 @@ class Telling:
         counts = results.peers or PeerCounts()
         seconds = run.elapsed()
         self.heralds.metrics.run_ended(
-            kind=self.ref.kind.name, reason=verdict.reason, seconds=seconds, peers=counts.total
+            kind=self.ref.kind.name,
+            reason=verdict.reason,
+            seconds=seconds,
+            peers=counts.total,
+            outcomes=run.census(),
         )
         if log.isEnabledFor(logging.DEBUG):
             await self._log_failures(await run.pages())

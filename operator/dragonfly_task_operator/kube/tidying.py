@@ -73,6 +73,7 @@ class Tidier:
         named: what is known of that, so that not every object has to be asked for.
         is_busy: tells whether an object, by its uid, is being worked at: it may be about to name pages.
         namespaces: those that are looked after; (None,) for all.
+        count: told how many pages were removed.
     """
 
     def __init__(
@@ -83,9 +84,10 @@ class Tidier:
         *,
         is_busy: Callable[[str], bool],
         namespaces: Sequence[str | None],
+        count: Callable[[int], None],
     ) -> None:
         self._reports, self._objects, self._named = reports, objects, named
-        self._is_busy, self._namespaces = is_busy, namespaces
+        self._is_busy, self._namespaces, self._count = is_busy, namespaces, count
         self._said: dict[str | None, str] = {}
 
     async def tidy_forever(self, *, interval: float, is_watching: Callable[[], bool]) -> None:
@@ -132,6 +134,7 @@ class Tidier:
                     removed += await self._reports.remove(sheet)
                 await asyncio.sleep(1 / REMOVALS_PER_SECOND)
             if removed:
+                self._count(removed)
                 log.info("report.removed", extra=fields(object=owner, uid=owner.uid, pages=removed))
         return is_done
 

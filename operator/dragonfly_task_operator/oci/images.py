@@ -9,6 +9,7 @@ from dragonfly_task_operator.api.targets import Target
 from dragonfly_task_operator.engine.model import Image
 from dragonfly_task_operator.engine.ports import Troubled
 from dragonfly_task_operator.engine.subject import image_name
+from dragonfly_task_operator.observability.metrics import Metrics
 from dragonfly_task_operator.oci.access import Access
 from dragonfly_task_operator.oci.addresses import Gate
 from dragonfly_task_operator.oci.locations import authority, canonical_host
@@ -27,13 +28,23 @@ class RegistryImages:
         access: gives credentials and certificates.
         proxies: where requests go through.
         at_once: most images read at once; the rest wait in line.
+        metrics: where requests are counted.
     """
 
-    def __init__(self, *, gate: Gate, access: Access, proxies: Proxies = NO_PROXIES, at_once: int = 16) -> None:
+    def __init__(
+        self,
+        *,
+        gate: Gate,
+        access: Access,
+        proxies: Proxies = NO_PROXIES,
+        at_once: int = 16,
+        metrics: Metrics | None = None,
+    ) -> None:
         self._gate = gate
         self._proxies = proxies
         self._access = access
         self._at_once = asyncio.Semaphore(at_once)
+        self._metrics = metrics or Metrics()  # counted all the same, for nobody
 
     async def read(self, target: Target, *, namespace: str, troubled: Troubled) -> Image:
         """Tell what the image of a target is made of.
@@ -50,7 +61,7 @@ class RegistryImages:
         self._gate.check(at.url)  # before any credentials are read for it
         keyring, context = await self._access.to(target, host=authority(at.url), namespace=namespace, troubled=troubled)
         trust = Trust(context, canonical_host(at.url) if target.insecure_skip_tls_verify else None)
-        async with self._at_once, Transport.open(self._gate, trust, self._proxies) as transport:
+        async with self._at_once, Transport.open(self._gate, trust, self._proxies, self._metrics) as transport:
 
             async def read(at: ManifestURL, platform: str | None) -> Image:
                 wishes = Wishes(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -15,16 +16,23 @@ from yarl import URL
 
 from dragonfly_task_operator import __version__, own_trouble
 from dragonfly_task_operator.errors import ImageUnresolvable, RegistryDenied, RunError
+from dragonfly_task_operator.observability.metrics import Metrics
 from dragonfly_task_operator.oci.addresses import Gate, origin
 from dragonfly_task_operator.oci.connecting import refused_by_proxy, told
 from dragonfly_task_operator.oci.locations import canonical_host, follow, is_same_server
-from dragonfly_task_operator.oci.proxies import NO_PROXIES, Proxies
+from dragonfly_task_operator.oci.proxies import Proxies
 
 MAX_BODY = 4 << 20
 """Bytes of a manifest, a config or a token answer."""
 MAX_REDIRECTS = 5
 TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=10)
+NO_ANSWER = "none"
+"""The outcome of a request that was not answered."""
 _CHUNK = 64 << 10
+_TOLD_APART = frozenset(
+    {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.TOO_MANY_REQUESTS}
+)
+_CLASSES = range(1, 6)
 _REDIRECTS = frozenset(
     {
         HTTPStatus.MOVED_PERMANENTLY,
@@ -75,6 +83,7 @@ class Transport:
         gate: Gate,
         trust: Trust,
         proxies: Proxies,
+        metrics: Metrics,
         *,
         direct: aiohttp.ClientSession,
         proxied: aiohttp.ClientSession,
@@ -82,17 +91,18 @@ class Transport:
         self._gate = gate
         self._trust = trust
         self._proxies = proxies
+        self._metrics = metrics
         self._direct = direct
         self._proxied = proxied
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, gate: Gate, trust: Trust, proxies: Proxies = NO_PROXIES) -> AsyncIterator[Transport]:
+    async def open(cls, gate: Gate, trust: Trust, proxies: Proxies, metrics: Metrics) -> AsyncIterator[Transport]:
         """Make connections while the context lasts."""
         async with AsyncExitStack() as stack:
             direct = await stack.enter_async_context(_session(gate, to_proxies=False))
             proxied = await stack.enter_async_context(_session(gate, to_proxies=True))
-            yield cls(gate, trust, proxies, direct=direct, proxied=proxied)
+            yield cls(gate, trust, proxies, metrics, direct=direct, proxied=proxied)
 
     async def get(self, url: URL, *, accept: str, authorization: str | None = None) -> Answer:
         """Get a URL, following redirects.
@@ -150,10 +160,13 @@ class Transport:
         session = self._direct if proxy is None else self._proxied
         if proxy is not None:
             self._gate.check_proxy(proxy)
+        clock = asyncio.get_running_loop().time
+        began, outcome = clock(), ""
         try:
             async with session.request(
                 method, url, headers=headers, data=body, allow_redirects=False, ssl=self._trust.for_(url), proxy=proxy
             ) as response:
+                outcome = outcome_of(response.status)
                 if response.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
                     raise refused_by_proxy(response.status, url, proxy)
                 return Answer(response.status, response.headers, await _read(response, url), url)
@@ -161,7 +174,18 @@ class Transport:
             raise
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             own_trouble.raise_if_own(error)
+            outcome = outcome or NO_ANSWER
             raise told(error, url, proxy, timeout=TIMEOUT) from None
+        finally:
+            if outcome:  # neither given up here nor this process's own trouble
+                self._metrics.registry_request_ended(outcome, clock() - began)
+
+
+def outcome_of(status: int) -> str:
+    """Give an HTTP status as metrics have it: `401`, `403`, `404` or `429`, and of the rest the class, as `5xx`."""
+    if status in _TOLD_APART:
+        return str(int(status))
+    return f"{status // 100}xx" if status // 100 in _CLASSES else "other"
 
 
 def _session(gate: Gate, *, to_proxies: bool) -> aiohttp.ClientSession:

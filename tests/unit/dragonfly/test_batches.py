@@ -157,7 +157,7 @@ class ScriptedWire:
             answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
             if isinstance(answer, OwnTrouble):
                 raise answer
-            if not answered(task, answer):
+            if not answered(task, answer, 0.5):
                 return
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,6 +22,7 @@ from dragonfly_task_operator.dragonfly.peers import STAT, GrpcPeers
 from dragonfly_task_operator.engine.clearing import look
 from dragonfly_task_operator.engine.model import ABSENT, Cached, Downloading, FailedStart, Host, HostType
 from dragonfly_task_operator.errors import PeerError, PeerReason
+from dragonfly_task_operator.observability.metrics import Metrics
 from dragonfly_task_operator.protos_gen.dfdaemon_pb2 import StatLocalTaskResponse
 from tests.simulator import Link, Peer, SimulatedCluster, State
 from tests.unit.clocks import SteppingClock
@@ -316,3 +318,27 @@ async def test_peer_that_is_too_old_is_told_with_its_version_and_the_one_it_need
 
     assert error.reason is PeerReason.UNIMPLEMENTED
     assert error.description.endswith(f"(StatLocalTask over TCP needs client 1.1.8 or newer; this peer {announced})")
+
+
+# What is measured
+
+
+async def test_request_is_timed_from_sending_to_its_answer(peer: Peer) -> None:
+    peer.hangs("stat", times=1, skip=1)
+    metrics = Metrics()
+    pool = ChannelPool()
+    asking = GrpcPeers(
+        wire_of(pool), memory=HostMemory(SteppingClock()), tls={}, timeout=0.5, in_flight=64, metrics=metrics
+    )
+    try:
+        for _ in range(2):
+            with contextlib.suppress(PeerError):
+                await look(asking, host_of(peer), TASK)
+    finally:
+        await pool.aclose()
+
+    found = metrics._registry.get_sample_value
+    name, stat = "dragonfly_task_operator_rpc_seconds", {"method": "StatLocalTask"}
+    assert found(f"{name}_count", {**stat, "outcome": "NOT_FOUND"}) == 1
+    assert 0 <= (found(f"{name}_sum", {**stat, "outcome": "NOT_FOUND"}) or 0) < 0.5
+    assert 0.4 < (found(f"{name}_sum", {**stat, "outcome": "DEADLINE_EXCEEDED"}) or 0) < 5

@@ -18,7 +18,8 @@ from dragonfly_task_operator.engine.ledger import Cleared, Failed, HeldUp, Holds
 from dragonfly_task_operator.engine.model import ABSENT, Cached, Downloading, Host, Image, PlannedImage
 from dragonfly_task_operator.engine.outcomes import merged
 from dragonfly_task_operator.engine.report import results
-from dragonfly_task_operator.engine.summary import LISTED, Counts, Summary, summarise
+from dragonfly_task_operator.engine.summary import LISTED, Summary, summarise
+from dragonfly_task_operator.engine.views import Counts
 from dragonfly_task_operator.errors import OwnKind, OwnTrouble, PeerReason
 from tests.unit.world import EPOCH, host, planned
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from dragonfly_task_operator.api.conditions import Reason
 from dragonfly_task_operator.engine.clearing import Note
+from dragonfly_task_operator.engine.crowd import Crowd
 from dragonfly_task_operator.engine.identity import TaskID
 from dragonfly_task_operator.engine.model import ABSENT, Host
 from dragonfly_task_operator.engine.rounds import backoff
@@ -161,7 +162,7 @@ async def test_objects_wait_in_line_when_the_crowd_is_full() -> None:
     world = World()
     world.peer("n1")
     rounds = world.rounds()
-    rounds.crowd = asyncio.Semaphore(1)
+    rounds.crowd = Crowd(1)
     await rounds.learn_hosts()
 
     async def ask(host: Host, tasks: Sequence[TaskID], note: Note) -> None:

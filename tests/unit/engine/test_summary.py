@@ -7,7 +7,8 @@ import pytest
 from dragonfly_task_operator.engine.identity import Identity
 from dragonfly_task_operator.engine.ledger import Cleared, Failed, Holds, Ledger, Outcome
 from dragonfly_task_operator.engine.model import ABSENT, Cached, PlannedTask
-from dragonfly_task_operator.engine.summary import Counts, summarise
+from dragonfly_task_operator.engine.summary import summarise
+from dragonfly_task_operator.engine.views import Counts
 from dragonfly_task_operator.errors import PeerReason
 from tests.unit.world import EPOCH, OTHER_TASK, TASK, host, planned
 

@@ -40,7 +40,15 @@ class Scene:
     def __init__(self) -> None:
         self.store, self.owners, self.named = Store(), Owners(), Named()
         self.busy: set[str] = set()
-        self.tidier = Tidier(self.store, self.owners, self.named, is_busy=self.busy.__contains__, namespaces=[None])
+        self.counted: list[int] = []
+        self.tidier = Tidier(
+            self.store,
+            self.owners,
+            self.named,
+            is_busy=self.busy.__contains__,
+            namespaces=[None],
+            count=self.counted.append,
+        )
 
     def has(self, name: str, *pages: str, naming: list[str], known: bool = True) -> None:
         """Let an object be there, with these pages, of which its status names some."""
@@ -72,6 +80,7 @@ async def test_pages_of_earlier_runs_go(scene: Scene) -> None:
 
     assert await scene.left() == ["one-b-00"]
     assert scene.owners.reads == ["one"]
+    assert scene.counted == [2]
 
 
 async def test_pages_of_objects_that_are_gone_go(scene: Scene) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import json
 import re
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -335,3 +336,33 @@ def test_what_is_no_manifest_url_is_refused_with_an_example(text: str) -> None:
 async def test_host_that_is_none_is_refused(read: Reader) -> None:
     with pytest.raises(InvalidTarget, match="names no host that can be connected to"):
         await read("https://registry.example.com:99999/v2/app/manifests/1")
+
+
+async def test_requests_are_counted_by_what_was_answered(
+    registry: ScriptedRegistry, read: Reader, slept: list[float]
+) -> None:
+    registry.holds(multi_platform())
+    answers(registry, 429, times=2, Retry_After="7")
+
+    await read(registry.url())
+
+    counted = outcomes(read)
+    assert counted["429"] == 2
+    assert counted.keys() == {"429", "2xx"}
+    assert counted.total() == len(registry.asked)
+
+
+async def test_registry_that_is_not_there_has_answered_none(read: Reader) -> None:
+    read.seconds_left, read.allow = 0, ("http://127.0.0.1:1",)
+    with pytest.raises(ImageUnresolvable):
+        await read("http://127.0.0.1:1/v2/library/app/manifests/1.0")
+
+    assert outcomes(read).keys() == {"none"}
+
+
+def outcomes(read: Reader) -> Counter[str]:
+    """The requests that were counted, by outcome."""
+    families = read.metrics._registry.collect()
+    name = "dragonfly_task_operator_registry_requests_total"
+    samples = [sample for family in families for sample in family.samples if sample.name == name]
+    return Counter({sample.labels["outcome"]: int(sample.value) for sample in samples})

@@ -13,6 +13,9 @@ from dragonfly_task_operator.errors import OwnTrouble
 Request: TypeAlias = tuple[TaskID, bytes]
 """What it is about, and the message, serialised."""
 
+Told: TypeAlias = Callable[[Request, bytes | RpcError, float], None]
+"""Told of a request what came back, or what came instead, and how many seconds after it was sent."""
+
 
 class Batch:
     """What a caller has sent, and what became of it.
@@ -25,7 +28,7 @@ class Batch:
 
     Attributes:
         under_way: how many are.
-        unanswered: those that the end of the connection left without an answer.
+        unanswered: those that the end of the connection left without an answer, and for how many seconds they waited.
         elsewhere: those that the other side has certainly not begun with: they may be sent on another connection.
         failure: why the connection ended; None while it has not.
         defect: what `answered` raised.
@@ -44,15 +47,13 @@ class Batch:
         "under_way",
     )
 
-    def __init__(
-        self, head: bytes, metadata: bytes, *, timeout: float, answered: Callable[[Request, bytes | RpcError], None]
-    ) -> None:
+    def __init__(self, head: bytes, metadata: bytes, *, timeout: float, answered: Told) -> None:
         self.head = head
         self.metadata = metadata
         self.timeout = timeout
         self.answered = answered
         self.under_way = 0
-        self.unanswered: list[Request] = []
+        self.unanswered: list[tuple[Request, float]] = []
         self.elsewhere: list[Request] = []
         self.failure: RpcError | OwnTrouble | None = None
         self.defect: Exception | None = None
@@ -82,10 +83,10 @@ class Batch:
         if not self.under_way:
             self.wake()
 
-    def tell(self, request: Request, outcome: bytes | RpcError) -> None:
+    def tell(self, request: Request, outcome: bytes | RpcError, seconds: float) -> None:
         """Hand on what became of a request. What its caller makes wrong of it is its caller's to hear of."""
         try:
-            self.answered(request, outcome)
+            self.answered(request, outcome, seconds)
         except Exception as error:  # noqa: BLE001 - raised where the caller waits
             self.defect = error
             self.wake()

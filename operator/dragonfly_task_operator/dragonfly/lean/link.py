@@ -230,9 +230,9 @@ class Link:
     def _end(self, failure: RpcError | OwnTrouble) -> None:
         self.broken = True
         for stream in list(self._streams):
-            batch, request = self._forget(stream)
+            batch, request, sent = self._forget(stream)
             batch.failure = failure
-            batch.unanswered.append(request)
+            batch.unanswered.append((request, self._loop.time() - sent))
         self._go_on()
 
     def _close(self) -> None:
@@ -246,10 +246,10 @@ class Link:
         self._timer = None
         now = self._loop.time()
         for stream in [stream for stream, (_, _, due) in self._streams.items() if due <= now]:
-            batch, request = self._forget(stream)
+            batch, request, sent = self._forget(stream)
             self.broken = True
             self._out.append(frames.rst_stream(stream, ErrorCode.CANCEL))
-            batch.tell(request, self.too_late(batch.timeout))
+            batch.tell(request, self.too_late(batch.timeout), now - sent)
         for batch in [batch for batch in self._waiting if self._gives_up(batch) <= now]:
             del self._waiting[batch]
             self.broken = True
@@ -308,8 +308,8 @@ class Link:
             self.broken = True
         else:
             self.has_answered = True
-        batch, request = self._forget(stream)
-        batch.tell(request, outcome)
+        batch, request, sent = self._forget(stream)
+        batch.tell(request, outcome, self._moved - sent)
 
     def _take_control(self, kind: int, flags: int, payload: bytes) -> None:
         if kind == Type.PING:
@@ -340,12 +340,13 @@ class Link:
         if code:
             self._goodbye = f"; it said goodbye with {frames.name_of(code)}: {theirs[:_MOST_WORDS]}"
         for stream in [stream for stream in self._streams if stream > last]:
-            batch, request = self._forget(stream)
+            batch, request, _ = self._forget(stream)
             batch.elsewhere.append(request)
 
-    def _forget(self, stream: int) -> tuple[Batch, Request]:
-        batch, request, _ = self._streams.pop(stream)
+    def _forget(self, stream: int) -> _Sent:
+        """Let go of a request that is under way. The time given is when it was sent."""
+        batch, request, due = self._streams.pop(stream)
         self._inlet.forget(stream)
         self._outlet.forget(stream)
         batch.ends_one()
-        return batch, request
+        return batch, request, due - batch.timeout

@@ -91,8 +91,8 @@ class _Asking:
                     link.drop(batch)
                 if batch.failure is not None:
                     failure = await self._explained(connection, batch.failure)
-                    for request in batch.unanswered:
-                        self._tell(request, failure)
+                    for request, seconds in batch.unanswered:
+                        self._tell(request, failure, seconds)
                 self._left.extendleft(reversed(batch.elsewhere))
             if link.has_answered:
                 fruitless = 0
@@ -121,15 +121,15 @@ class _Asking:
                 if sent % SENT_AT_ONCE == 0:
                     await asyncio.sleep(0)
 
-    def _tell(self, request: Request, outcome: bytes | RpcError) -> None:
+    def _tell(self, request: Request, outcome: bytes | RpcError, seconds: float | None) -> None:
         if isinstance(outcome, RpcError) and not outcome.is_answer:
             self._last = outcome
-        self._is_wanted = self._answered(request[0], outcome)
+        self._is_wanted = self._answered(request[0], outcome, seconds)
 
     def _give_up(self, failure: RpcError) -> None:
         """Tell of all that is left what became of others: each would wait as long, and in vain."""
         while self._left and self._is_wanted:
-            self._tell(self._left.popleft(), failure)
+            self._tell(self._left.popleft(), failure, None)
 
     async def _explained(self, connection: Connection[Link], failure: RpcError | OwnTrouble) -> RpcError:
         """Say why a connection ended. Raises OwnTrouble."""

@@ -41,6 +41,7 @@ class Sight:
         self._was_watched = False
         self._opened: float | None = None
         self._has_heard = False
+        self._stirred = self._since
         self._listed_to: float | None = None
         self._trouble: str | None = None
         self.is_troubled = False
@@ -59,11 +60,12 @@ class Sight:
     def opened(self) -> None:
         """Take note of a watch whose answer has begun."""
         self._settle()
-        self._opened, self._has_heard, self.is_refused, self._listed_to = self._clock(), False, False, None
+        self._opened = self._stirred = self._clock()
+        self._has_heard, self.is_refused, self._listed_to = False, False, None
 
     def heard(self) -> None:
         """Take note of something proper that a watch has brought."""
-        self._has_heard = True
+        self._has_heard, self._stirred = True, self._clock()
         self._settle()
 
     def ended(self) -> None:
@@ -103,6 +105,11 @@ class Sight:
         if self._opened is None or not self._is_proven(now):
             return max(now - self._since, 1e-9)
         return max(now - (self._opened + LATE_SECONDS), 0)
+
+    @property
+    def age(self) -> float:
+        """Seconds since the last sign that events come: no more than a watch lasts while all is well."""
+        return max(self.blind_seconds, self._clock() - self._stirred)
 
     @property
     def trouble(self) -> str:
@@ -150,6 +157,14 @@ class Sights:
     def of(self, path: str) -> Sight | None:
         """Find a scope by the path of a request; what a kubeconfig's server has before it is left out."""
         return self._by_path.get(path[max(path.rfind("/apis/"), 0) :])
+
+    def ages(self) -> dict[str, float]:
+        """Give, for each kind, the age of the sight of it that is the oldest."""
+        ages: dict[str, float] = {}
+        for sight in self.all:
+            kind = sight.scope.kind.name
+            ages[kind] = max(sight.age, ages.get(kind, 0.0))
+        return ages
 
     def complaints(self) -> str | None:
         """Say a line for each scope that is not watched."""

@@ -77,7 +77,7 @@ async def test_others_have_their_turn_while_much_is_asked_and_answered_at_once()
     async def ready() -> None:
         sent[turn] += 1
 
-    def answered(task: str, answer: bytes | RpcError) -> bool:
+    def answered(task: str, answer: bytes | RpcError, seconds: float | None) -> bool:
         told[turn] += 1
         return True
 
@@ -179,7 +179,7 @@ async def test_who_wants_no_more_is_sent_no_more() -> None:
 
 
 async def test_what_a_caller_makes_wrong_of_an_answer_is_the_callers() -> None:
-    def fails(task: str, answer: object) -> bool:
+    def fails(*_: object) -> bool:
         raise ZeroDivisionError
 
     async with scripted(answers) as server, asking() as peer:

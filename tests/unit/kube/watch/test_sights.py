@@ -169,3 +169,38 @@ def test_list_goes_on_as_long_as_objects_come(sight: Sight, clock: Clock) -> Non
     clock.time += 6
 
     assert (going, sight.is_listing) == (True, False)
+
+
+def test_age_is_from_the_last_sign_that_events_come(sight: Sight, clock: Clock) -> None:
+    sight.opened()
+    clock.time += 5
+    quiet = sight.age
+    sight.heard()
+    after_news = sight.age
+    clock.time += 3
+    sight.ended()
+    between = sight.age
+    sight.opened()
+
+    assert (quiet, after_news, between, sight.age) == (5, 0, 3, 0)
+
+
+def test_age_goes_on_while_each_watch_is_ended_at_once(sight: Sight, clock: Clock) -> None:
+    sight.opened()
+    for _ in range(20):
+        clock.time += 0.5
+        sight.failed("the API server ends each watch at once")
+        clock.time += 0.5
+        sight.opened()
+
+    assert sight.age == pytest.approx(19.5)
+
+
+def test_age_of_a_kind_is_that_of_its_oldest_sight(clock: Clock) -> None:
+    sights = Sights(scopes_of(["a", "b"]), clock=clock)
+    for sight in sights.all:
+        sight.opened()
+    clock.time += 4
+    sights.all[0].heard()
+
+    assert sights.ages() == {"TaskSearch": 4, "TaskDeletion": 4}
