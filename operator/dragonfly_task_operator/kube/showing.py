@@ -1,7 +1,9 @@
 """What the queue learns from the wire itself, before Kopf brings anything (`kube.watch.reading.Observer`).
 
-Objects at rest get no further, so that neither their bodies are kept nor their number costs anything; a list that is
-complete tells what has vanished; and every version tells which way history goes.
+Objects at rest get no further, so that neither their bodies are kept nor their number costs anything. Nor do objects of
+a list: Kopf takes a turn of the event loop for each, and begins to watch after the last of them, while the runs of the
+first ones make the turns long. A list that is complete tells what has vanished; and every version tells which way
+history goes.
 """
 
 from __future__ import annotations
@@ -35,10 +37,15 @@ class Showing:
         seen, era = self._history.seen(scope.kind.plural), self._history.era
         self._listings[scope] = _Listing(self._reconciler.known(scope), seen, era)
 
+    def show_listed(self, scope: Scope, body: dict[str, Any]) -> None:
+        """Look at an object that a list has."""
+        listing = self._listings[scope]
+        listing.unlisted.discard(body["metadata"]["uid"])
+        if listing.era == self._history.era and self._reconciler.is_news(scope.kind, body):
+            self._reconciler.observe(scope.kind, body)
+
     def show(self, scope: Scope, body: dict[str, Any]) -> bool:
-        """Look at an object that exists. Returns whether it needs something, so that Kopf has to bring it."""
-        if scope in self._listings:
-            self._listings[scope].unlisted.discard(body["metadata"]["uid"])
+        """Look at an object that a watch has. Returns whether it needs something, so that Kopf has to bring it."""
         return self._reconciler.is_news(scope.kind, body)
 
     def end_list(self, scope: Scope, version: str) -> None:

@@ -47,8 +47,13 @@ class Watcher:
         take_signals: Callable[[], None],
     ) -> None:
         self._reconciler, self._history, self._take_signals = reconciler, history, take_signals
-        trace, responses = pacing(sights), response_class(sights, Showing(reconciler, history))
-        self._line = partial(Line, keyring, limit=0, trace=trace, response_class=responses)
+        showing = Showing(reconciler, history)
+        self._lines = {
+            sight.scope: partial(
+                Line, keyring, limit=0, trace=pacing(sight), response_class=response_class(sight, showing)
+            )
+            for sight in sights.all
+        }
 
     async def bring(self, scope: Scope) -> None:
         """Have Kopf bring events of a scope until it fails, or this is cancelled. Raises whatever ended it."""
@@ -62,10 +67,10 @@ class Watcher:
             else:
                 self._reconciler.observe(scope.kind, event["object"])
 
-        await bring(scope, login=self._log_in, take=take, take_signals=self._take_signals)
+        def log_in() -> kopf.AiohttpSession:
+            return kopf_session.session(self._lines[scope]())
 
-    def _log_in(self) -> kopf.AiohttpSession:
-        return kopf_session.session(self._line())
+        await bring(scope, login=log_in, take=take, take_signals=self._take_signals)
 
 
 async def sweep_forever(reconciler: Reconciler, sights: Sights, *, interval: float) -> None:

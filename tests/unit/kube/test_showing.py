@@ -20,12 +20,16 @@ class Queue(Reconciler):
 
     def __init__(self) -> None:
         self.uids = {"one", "two"}
+        self.observed: list[str] = []
 
     def known(self, scope: Scope) -> set[str]:
         return set(self.uids) if scope == A else set()
 
     def is_news(self, kind: Kind, body: Any) -> bool:
         return bool(body["metadata"]["uid"] not in self.uids)
+
+    def observe(self, kind: Kind, body: Any) -> None:
+        self.observed.append(body["metadata"]["uid"])
 
     def vanish(self, uids: Any) -> None:
         self.uids -= set(uids)
@@ -52,18 +56,39 @@ def body(uid: str) -> dict[str, Any]:
 
 def test_what_a_list_does_not_show_has_vanished_once_the_list_is_complete(queue: Queue, showing: Showing) -> None:
     showing.begin_list(A)
-    shown = [showing.show(A, body("one")), showing.show(A, body("three"))]
+    for uid in ("one", "three"):
+        showing.show_listed(A, body(uid))
     before = set(queue.uids)
     showing.end_list(A, "10")
 
-    assert (shown, before, queue.uids) == ([False, True], {"one", "two"}, {"one"})
+    assert (before, queue.uids) == ({"one", "two"}, {"one"})
+
+
+def test_queue_is_given_what_a_list_shows_and_kopf_what_a_watch_brings(queue: Queue, showing: Showing) -> None:
+    showing.begin_list(A)
+    for uid in ("one", "three", "two", "four"):
+        showing.show_listed(A, body(uid))
+    showing.end_list(A, "10")
+    watched = [showing.show(A, body(uid)) for uid in ("one", "five")]
+
+    assert (queue.observed, watched) == (["three", "four"], [False, True])
+
+
+def test_list_that_began_before_history_went_back_is_of_no_use(
+    queue: Queue, showing: Showing, history: History
+) -> None:
+    showing.begin_list(A)
+    history.era += 1
+    showing.show_listed(A, body("three"))
+
+    assert queue.observed == []
 
 
 def test_list_that_begins_again_forgets_the_one_that_broke_off(queue: Queue, showing: Showing) -> None:
     showing.begin_list(A)
     showing.begin_list(A)
     for uid in ("one", "two"):
-        showing.show(A, body(uid))
+        showing.show_listed(A, body(uid))
     showing.end_list(A, "10")
 
     assert queue.uids == {"one", "two"}

@@ -3,7 +3,7 @@
 Kopf gives a watch up for good when it brings an error other than 410, an object without a uid, or no JSON at all; and
 it keeps each object whole for seconds. So this stands in between, as the class of the responses of the session that
 Kopf is given: whatever Kopf could not bear is made into what it can (a 410, upon which it lists anew, or a lost
-connection), sights are told of everything, and objects that need nothing stop here.
+connection), sights are told of everything, and objects of lists, and those that need nothing, stop here.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import aiohttp
 from dragonfly_task_operator.kube.connection import Answer
 from dragonfly_task_operator.kube.watch.documents import MalformedDocument, read_list
 from dragonfly_task_operator.kube.watch.scopes import Scope
-from dragonfly_task_operator.kube.watch.sights import Sight, Sights
+from dragonfly_task_operator.kube.watch.sights import Sight
 
 PACE_SECONDS = 1.0
 """Between two requests for the same, after trouble."""
@@ -41,31 +41,33 @@ class Observer(Protocol):
     def end_list(self, scope: Scope, version: str) -> None:
         """Take note that all that there are have been shown, as of this resourceVersion."""
 
+    def show_listed(self, scope: Scope, body: Body) -> None:
+        """Look at an object that a list has."""
+
     def show(self, scope: Scope, body: Body) -> bool:
-        """Look at an object that exists. Returns whether it needs something, so that Kopf has to bring it."""
+        """Look at an object that a watch has. Returns whether it needs something, so that Kopf has to bring it."""
 
     def saw_version(self, scope: Scope, version: str) -> None:
         """Take note of a resourceVersion that a watch has come to."""
 
 
-def response_class(sights: Sights, observer: Observer) -> type[Answer]:
-    """Make the class of a session's responses."""
+def response_class(sight: Sight, observer: Observer) -> type[Answer]:
+    """Make the class of the responses of a session that is there for one scope."""
 
     class Response(_Response):
         pass
 
-    Response.sights, Response.observer = sights, observer
+    Response.sight, Response.observer = sight, observer
     return Response
 
 
-def pacing(sights: Sights) -> aiohttp.TraceConfig:
+def pacing(sight: Sight) -> aiohttp.TraceConfig:
     """Make what keeps a session from asking over and over: Kopf itself does not wait between some of its tries."""
     last: dict[str, float] = {}
     trace = aiohttp.TraceConfig()
 
     async def on_start(_session: object, _context: object, request: aiohttp.TraceRequestStartParams) -> None:
-        sight = sights.of(request.url.path)
-        if sight is None or "continue" in request.url.query:
+        if not sight.is_at(request.url.path) or "continue" in request.url.query:
             return
         loop = asyncio.get_running_loop()
         key = f"{request.url.path} {request.url.query.get('watch')}"
@@ -74,8 +76,7 @@ def pacing(sights: Sights) -> aiohttp.TraceConfig:
         last[key] = loop.time()
 
     async def on_exception(_session: object, _context: object, request: aiohttp.TraceRequestExceptionParams) -> None:
-        sight = sights.of(request.url.path)
-        if sight is not None and not isinstance(request.exception, asyncio.CancelledError):
+        if sight.is_at(request.url.path) and not isinstance(request.exception, asyncio.CancelledError):
             sight.failed(f"the API server can't be reached: {_words(request.exception)}")
 
     trace.on_request_start.append(on_start)
@@ -84,51 +85,49 @@ def pacing(sights: Sights) -> aiohttp.TraceConfig:
 
 
 class _Response(Answer):
-    sights: Sights
+    sight: Sight
     observer: Observer
 
     async def start(self, connection: Any) -> aiohttp.ClientResponse:
         await super().start(connection)
-        sight = self._sight()
-        if sight is not None:
-            if self.status != HTTPStatus.OK:
-                sight.failed(f"the API server answered {self.status} {self.reason}")
-            elif self._is_watch():
-                sight.opened()
-                self.content = _Watch(self.content, sight, self.observer)  # type: ignore[assignment]
+        if not self._is_of_scope():
+            self.sight.approached()
+        elif self.status != HTTPStatus.OK:
+            self.sight.failed(f"the API server answered {self.status} {self.reason}")
+        elif self._is_watch():
+            self.sight.opened()
+            self.content = _Watch(self.content, self.sight, self.observer)  # type: ignore[assignment]
         return self
 
     async def json(self, **how: Any) -> Any:
-        sight = self._sight()
-        if sight is None or (self._is_watch() and self.status == HTTPStatus.OK):
+        if not self._is_of_scope() or (self._is_watch() and self.status == HTTPStatus.OK):
             return await super().json(**how)
         if self.status == HTTPStatus.OK:
-            return await self._list(sight)
+            return await self._list()
         answer = await super().json(**how)
         if isinstance(answer, dict) and answer.get("kind") == "Status":
-            sight.failed(
+            self.sight.failed(
                 f"the API server answered {self.status}: {str(answer.get('message'))[:MAX_WORDS]}",
                 refused=self.status == HTTPStatus.FORBIDDEN,
             )
         return answer
 
-    def _sight(self) -> Sight | None:
-        return self.sights.of(self.url.path) if self.method == "GET" else None
+    def _is_of_scope(self) -> bool:
+        return self.method == "GET" and self.sight.is_at(self.url.path)
 
     def _is_watch(self) -> bool:
         return self.url.query.get("watch") == "true"
 
-    async def _list(self, sight: Sight) -> Body:
-        """Read a page, keeping of its objects only those that need something."""
+    async def _list(self) -> Body:
+        """Read a page, of which Kopf is given all but the objects."""
         rest: Body = {}
-        items = []
+        sight = self.sight
         if "continue" not in self.url.query:
             self.observer.begin_list(sight.scope)
         try:
             async for body in read_list(self.content.readany, rest):
                 sight.listing()
-                if self.observer.show(sight.scope, _object(body)):
-                    items.append(body)
+                self.observer.show_listed(sight.scope, _object(body))
             metadata = _metadata_of_list(rest, sight.scope)
         except MalformedDocument as error:
             why = f"the answer is no list of {sight.scope.kind.plural}: {_words(error)}"
@@ -143,7 +142,7 @@ class _Response(Answer):
         if not metadata.get("continue"):
             sight.listed()
             self.observer.end_list(sight.scope, str(metadata["resourceVersion"]))
-        return {**rest, "items": items}
+        return {**rest, "items": []}
 
 
 class _Watch:

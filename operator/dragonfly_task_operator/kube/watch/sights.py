@@ -43,11 +43,20 @@ class Sight:
         self._has_heard = False
         self._stirred = self._since
         self._listed_to: float | None = None
+        self._approached = clock()
         self._trouble: str | None = None
         self.is_troubled = False
         self.is_refused = False
 
+    def is_at(self, path: str) -> bool:
+        """Tell whether this is where it is listed and watched; what a kubeconfig's server has before it is left out."""
+        return path[max(path.rfind("/apis/"), 0) :] == self.scope.path
+
     # What is told
+
+    def approached(self) -> None:
+        """Take note of an answer to what is asked before the list: what the API server serves."""
+        self._approached = self._clock()
 
     def listing(self) -> None:
         """Take note of a list that is being read: each object, and each page."""
@@ -97,6 +106,11 @@ class Sight:
     def is_listing(self) -> bool:
         """Whether a list is being read, and goes on."""
         return self._listed_to is not None and self._clock() - self._listed_to < LISTING_SECONDS
+
+    @property
+    def seconds_since_approach(self) -> float:
+        """For how long nothing that is asked before the list has been answered."""
+        return self._clock() - self._approached
 
     @property
     def blind_seconds(self) -> float:
@@ -152,11 +166,6 @@ class Sights:
 
     def __init__(self, scopes: Iterable[Scope], *, clock: Callable[[], float] = time.monotonic) -> None:
         self.all = [Sight(scope, clock) for scope in scopes]
-        self._by_path = {sight.scope.path: sight for sight in self.all}
-
-    def of(self, path: str) -> Sight | None:
-        """Find a scope by the path of a request; what a kubeconfig's server has before it is left out."""
-        return self._by_path.get(path[max(path.rfind("/apis/"), 0) :])
 
     def ages(self) -> dict[str, float]:
         """Give, for each kind, the age of the sight of it that is the oldest."""

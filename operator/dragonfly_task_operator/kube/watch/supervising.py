@@ -24,7 +24,7 @@ LOOK_SECONDS = 0.5
 """Between two looks at what is seen."""
 
 RESTART_SECONDS = 8.0
-"""Kopf is started over when for so long it has neither watched nor listed."""
+"""Kopf is started over when for so long it has neither watched nor listed, nor been answered on the way to its list."""
 
 BLIND_SECONDS = 60.0
 """The process ends after so long."""
@@ -117,7 +117,7 @@ class Supervisor:
             if sight.is_watched or sight.is_listing:
                 stirred = clock()
                 each.failures = 0 if sight.is_watched else each.failures
-            elif clock() - stirred > RESTART_SECONDS:
+            elif min(clock() - stirred, sight.seconds_since_approach) > RESTART_SECONDS:
                 return sight.trouble
 
     @staticmethod

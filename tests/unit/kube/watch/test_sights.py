@@ -67,8 +67,22 @@ def test_each_scope_complains_for_itself(clock: Clock) -> None:
     sights.all[0].opened()
 
     assert sights.complaints() == "taskdeletions in namespace b: not watched yet"
-    assert sights.of("/apis/tasks.d7y.io/v1alpha1/namespaces/b/taskdeletions") is sights.all[1]
-    assert sights.of("/apis") is None
+
+
+@pytest.mark.parametrize(
+    ("path", "is_at"),
+    [
+        ("/apis/tasks.d7y.io/v1alpha1/namespaces/b/taskdeletions", True),
+        ("/k8s/clusters/c-1/apis/tasks.d7y.io/v1alpha1/namespaces/b/taskdeletions", True),
+        ("/apis/tasks.d7y.io/v1alpha1/namespaces/a/taskdeletions", False),
+        ("/apis/tasks.d7y.io/v1alpha1/taskdeletions", False),
+        ("/apis/tasks.d7y.io/v1alpha1", False),
+        ("/apis", False),
+        ("/api", False),
+    ],
+)
+def test_scope_is_known_by_the_path_of_its_list(path: str, is_at: bool) -> None:
+    assert Sights([Scope(TASK_DELETION, "b")]).all[0].is_at(path) is is_at
 
 
 def test_watches_that_end_and_begin_anew_are_well(sight: Sight, clock: Clock) -> None:

@@ -11,7 +11,7 @@ from dragonfly_task_operator.api.kinds import TASK_DELETION, TASK_SEARCH
 from dragonfly_task_operator.errors import WatchLost
 from dragonfly_task_operator.kube.watch.scopes import Scope
 from dragonfly_task_operator.kube.watch.sights import WATCH_SECONDS, Sight, Sights
-from dragonfly_task_operator.kube.watch.supervising import Supervisor
+from dragonfly_task_operator.kube.watch.supervising import RESTART_SECONDS, Supervisor
 from dragonfly_task_operator.observability.metrics import Metrics
 
 pytestmark = pytest.mark.looptime
@@ -61,6 +61,14 @@ async def refused(sight: Sight) -> None:
 
 async def ends(sight: Sight) -> None:
     return
+
+
+async def approaches(sight: Sight) -> None:
+    """Is answered what it asks before its list, and takes long from one answer to the next: the loop is busy."""
+    for _ in range(6):
+        await asyncio.sleep(RESTART_SECONDS - 2)
+        sight.approached()
+    await watches(sight)
 
 
 @pytest.fixture
@@ -141,6 +149,24 @@ async def test_long_list_is_waited_for(kopfs: Kopfs) -> None:
 
     assert await outcome(kopfs.supervisor(), 600) == "goes on"
     assert kopfs.starts[SEARCHES] == [0]
+
+
+async def test_slow_way_to_the_list_is_waited_for(kopfs: Kopfs) -> None:
+    kopfs.does[SEARCHES] = approaches
+
+    assert await outcome(kopfs.supervisor(), 600) == "goes on"
+    assert kopfs.starts[SEARCHES] == [0]
+
+
+async def test_way_to_the_list_that_leads_nowhere_ends_it_after_a_minute(kopfs: Kopfs) -> None:
+    async def approaches_for_ever(sight: Sight) -> None:
+        while True:
+            sight.approached()
+            await asyncio.sleep(1)
+
+    kopfs.does[SEARCHES] = approaches_for_ever
+
+    assert "after 60 s" in await outcome(kopfs.supervisor(), 300)
 
 
 async def test_list_that_hangs_is_started_over(kopfs: Kopfs) -> None:
