@@ -40,6 +40,7 @@ from dragonfly_task_operator.kube.watch.scopes import scopes_of
 from dragonfly_task_operator.kube.watch.sights import Sights
 from dragonfly_task_operator.kube.watch.supervising import Supervisor
 from dragonfly_task_operator.kube.watching import Watcher
+from dragonfly_task_operator.observability.audit_log import open_audit_log
 from dragonfly_task_operator.observability.health import Heartbeat, endpoints
 from dragonfly_task_operator.observability.logs import fields
 from dragonfly_task_operator.observability.metrics import Metrics
@@ -86,6 +87,7 @@ async def run(settings: Settings, *, stop: asyncio.Event | None = None) -> None:
 async def _work(settings: Settings, stop: asyncio.Event, take_signals: Callable[[], None]) -> None:
     certificates = Certificates.of(settings)
     proxies = Proxies.from_environment(os.environ)
+    audit_log = open_audit_log(settings.audit_log, max_bytes=settings.audit_log_max_size)
     keyring = await Keyring.open(connection.source_of(settings.kubeconfig, proxy_for=partial(_proxy_for, proxies)))
     soft, share = files.shares()
     heartbeat, history, metrics = Heartbeat(), History(), Metrics()
@@ -129,6 +131,7 @@ async def _work(settings: Settings, stop: asyncio.Event, take_signals: Callable[
             metrics=metrics,
             history=history,
             press=Press(reports, objects, named),
+            audit_log=audit_log,
         )
 
         def not_ready() -> str | None:

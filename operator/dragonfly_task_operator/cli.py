@@ -69,6 +69,11 @@ _DRAGONFLY = (
 """How Dragonfly and registries are spoken to, which whoever runs something is told."""
 
 
+_AUDIT_LOG = click.option(
+    "--audit-log", metavar="FILE|-", help="Where a record of each run goes; - for stdout. Default: nowhere."
+)
+
+
 def _takes_dragonfly(function: _F) -> _F:
     for option in reversed(_DRAGONFLY):
         function = option(function)
@@ -84,6 +89,7 @@ def _takes_dragonfly(function: _F) -> _F:
 @click.option("--leader-elect-name", help="The Lease's name. Default: dragonfly-task-operator-leader.")
 @click.option("--health-bind-address", metavar="[HOST]:PORT", help="For /livez and /readyz. Default: none.")
 @click.option("--metrics-bind-address", metavar="[HOST]:PORT", help="For Prometheus. Default: none.")
+@_AUDIT_LOG
 @click.option("--log-format", metavar="text|json", help="Default: text.")
 @click.option("--log-level", metavar="info|debug", help="Debug: a line for each peer that failed, too. Default: info.")
 def run(config: Path | None, **flags: Any) -> None:
@@ -119,6 +125,7 @@ def run(config: Path | None, **flags: Any) -> None:
     type=click.Path(path_type=Path),
     help="Logins for the registries of image targets. Default: ~/.docker/config.json.",
 )
+@_AUDIT_LOG
 @click.option("-o", "output", type=click.Choice(["yaml", "json", "table"]), default="yaml", show_default=True)
 @click.option(
     "--reports",

@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from pydantic_settings import SettingsError as UnreadableEnvironment
 
 from dragonfly_task_operator.api.base import Model, camel
+from dragonfly_task_operator.api.quantity import parse_bytes
 from dragonfly_task_operator.errors import SettingsError
 
 ENV_PREFIX = "DRAGONFLY_TASK_OPERATOR_"
@@ -218,6 +219,10 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["info", "debug"] = "info"
     """Debug: a line for each peer that failed, too."""
+    audit_log: str = ""
+    """Where a record of each run goes: a file, or `-` for stdout. Empty: nowhere."""
+    audit_log_max_size: Annotated[int, BeforeValidator(parse_bytes), Field(ge=1 << 20)] = 100 << 20
+    """Bytes of that file, before another one is begun."""
     leader_elect: bool = False
     """Act only while holding a lease, so that several replicas can run."""
     leader_elect_namespace: str = ""

@@ -246,3 +246,20 @@ def test_settings_come_from_the_environment_too(execute: Exec, command: list[str
     done = execute("-f", "-", stdin=by_task("TaskSearch", "s", ONE), DRAGONFLY_TASK_OPERATOR_SCHEDULER=schedulers)
 
     assert (done.returncode, printed(done)[0]["status"]["reason"]) == (0, "Found"), done.stderr
+
+
+def test_run_is_kept_in_the_audit_log(execute: Exec, world: Control, tmp_path: Path) -> None:
+    world.caches(TWO, on="n0,n2")
+    log = tmp_path / "audit.log"
+
+    done = execute(f"--audit-log={log}", "-f", "-", stdin=by_task("TaskDeletion", "audited", TWO))
+
+    record = json.loads(log.read_text())
+    assert (record["source"], record["askedBy"], record["object"]["name"]) == ("exec", {}, "audited"), done.stderr
+    assert [(group["deleted"], group["count"]) for group in record["deletions"]] == [([0], 2)]
+
+
+def test_audit_log_goes_to_no_stdout_that_has_objects(execute: Exec) -> None:
+    done = execute("--audit-log=-", "-f", "-", stdin=by_task("TaskSearch", "unheard", ONE))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "exec prints the objects on stdout: name a file" in done.stderr

@@ -92,6 +92,7 @@ RUN: list[tuple[list[str], dict[str, Any]]] = [
     (["--registry-allowlist", "http://r.example.com:5000"], {"registry_allowlist": ["http://r.example.com:5000"]}),
     (["--log-format", "json"], {"log_format": "json"}),
     (["--log-level", "debug"], {"log_level": "debug"}),
+    (["--audit-log", "-"], {"audit_log": "-"}),
 ]
 
 
@@ -140,6 +141,7 @@ EXEC: list[tuple[list[str], str, object]] = [
     (["-f", "one.yaml", "-o", "json"], "output", "json"),
     (["-f", "one.yaml", "-o", "table"], "output", "table"),
     (["-f", "one.yaml", "--reports"], "with_reports", True),
+    (["-f", "one.yaml", "--audit-log", "/a.log"], "audit_log", "/a.log"),
 ]
 
 

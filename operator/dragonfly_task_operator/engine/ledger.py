@@ -6,6 +6,7 @@ import asyncio
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from dragonfly_task_operator.engine.identity import TaskID
 from dragonfly_task_operator.engine.model import Absent, Host, HostID, PlannedImage, PlannedTask, TaskMetadata
@@ -29,6 +30,8 @@ class Ledger:
     Attributes:
         hosts: the peers; only `add_hosts` adds to them.
         departed: peers that could not be reached because they have left the cluster.
+        deletions: the peers that were asked to delete a task, or were about to be, whatever they answered.
+        first_deletion, last_deletion: when.
     """
 
     tasks: tuple[PlannedTask, ...]
@@ -39,6 +42,9 @@ class Ledger:
     schedulers: int = 0
     listing_notes: tuple[str, ...] = ()
     departed: frozenset[HostID] = frozenset()
+    deletions: dict[TaskID, PeerSet] = field(default_factory=dict)
+    first_deletion: datetime | None = None
+    last_deletion: datetime | None = None
     _tallies: dict[TaskID, Tally] = field(default_factory=dict)
     _planned_urls: dict[TaskID, str | None] = field(default_factory=dict)
     _indexes: dict[HostID, int] = field(default_factory=dict)
@@ -84,6 +90,12 @@ class Ledger:
         """Give the URLs that a peer may know the task by."""
         metadata = self.metadata.get(task)
         return filter(None, (self._planned_urls[task], metadata.url if metadata else None))
+
+    def note_deletion(self, task: TaskID, host: HostID, at: datetime) -> None:
+        """Note that a peer is asked to delete a task."""
+        self.deletions[task] = self.deletions.get(task, 0) | 1 << self._indexes[host]
+        self.first_deletion = self.first_deletion or at
+        self.last_deletion = at
 
     def has_left(self, host: HostID, outcome: Outcome) -> bool:
         """Whether there is nobody any more whose outcome this would be."""
@@ -138,6 +150,10 @@ class Ledger:
                 if len(found) >= most:
                     break
         return found
+
+    def in_order(self, indexes: Iterable[int]) -> list[int]:
+        """Sort indexes of peers by hostname."""
+        return sorted(indexes, key=self._name)
 
     def host(self, index: int) -> Host:
         """Give the peer with this index."""

@@ -16,6 +16,7 @@ from dragonfly_task_operator.engine.census import census
 from dragonfly_task_operator.engine.crowd import Crowd
 from dragonfly_task_operator.engine.deleting import DeletionPolicy, delete
 from dragonfly_task_operator.engine.ledger import Ledger
+from dragonfly_task_operator.engine.noting import NotedPeers
 from dragonfly_task_operator.engine.pages import Pages
 from dragonfly_task_operator.engine.ports import Clock, Peers, Schedulers, Targets
 from dragonfly_task_operator.engine.report import NOTHING_CARRIED, Carried, results
@@ -86,7 +87,7 @@ class Run:
             return verdict.stopped_by(error)
         except TimeoutError:
             rounds = self._rounds
-            self._last = summarise(rounds.ledger if rounds else Ledger(()))
+            self._last = summarise(self.ledger)
             return verdict.out_of_time(self.spec, self._last, rounds.trouble if rounds else self._trouble)
         self._last = summarise(ledger, is_complete=True)
         return verdict.judge(self.spec, ledger, self._last, carried=self.carried)
@@ -115,7 +116,7 @@ class Run:
         ledger = Ledger(plan.tasks, plan.images)
         self._rounds = rounds = Rounds(
             ledger=ledger,
-            peers=means.peers,
+            peers=NotedPeers(means.peers, ledger, means.clock) if deletes(spec) else means.peers,
             schedulers=means.schedulers,
             clock=means.clock,
             jitter=means.jitter,
@@ -143,10 +144,14 @@ class Run:
             self.means.count_own(trouble)
         return self._seconds_left()
 
+    @property
+    def ledger(self) -> Ledger:
+        """What is known; nothing, as long as the run has no tasks."""
+        return self._rounds.ledger if self._rounds else Ledger(())
+
     async def pages(self) -> Pages:
         """Lay out what is known of every peer. Only once the run has ended: nothing may be learned meanwhile."""
-        ledger = self._rounds.ledger if self._rounds else Ledger(())
-        return await Pages.of(ledger, self._last or summarise(ledger))
+        return await Pages.of(self.ledger, self._last or summarise(self.ledger))
 
     def census(self) -> Counter[tuple[str, str]]:
         """Count what became of each peer. Only once the run has ended."""

@@ -42,6 +42,7 @@ from dragonfly_task_operator.kube.objects import Objects, Ref, Snapshot, TooLarg
 from dragonfly_task_operator.kube.paging import Press
 from dragonfly_task_operator.kube.running import Running, Superseded
 from dragonfly_task_operator.kube.telling import Heralds
+from dragonfly_task_operator.observability.audit_log import AuditLog
 from dragonfly_task_operator.observability.logs import fields
 from dragonfly_task_operator.observability.metrics import Metrics
 
@@ -77,10 +78,19 @@ class Entry:
 class Actor:
     """Does for objects what they need."""
 
-    def __init__(self, *, means: Means, objects: Objects, recorder: Recorder, metrics: Metrics, press: Press) -> None:
+    def __init__(
+        self,
+        *,
+        means: Means,
+        objects: Objects,
+        recorder: Recorder,
+        metrics: Metrics,
+        press: Press,
+        audit_log: AuditLog | None = None,
+    ) -> None:
         self._means = means
         self._objects = objects
-        self._heralds = Heralds(recorder, metrics, means.clock)
+        self._heralds = Heralds(recorder, metrics, means.clock, audit_log)
         self._metrics = metrics
         self._press = press
         self._cadence = Cadence()

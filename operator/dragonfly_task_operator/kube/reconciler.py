@@ -30,6 +30,7 @@ from dragonfly_task_operator.kube.paging import Press
 from dragonfly_task_operator.kube.resting import Resting
 from dragonfly_task_operator.kube.running import Superseded
 from dragonfly_task_operator.kube.watch.scopes import Scope
+from dragonfly_task_operator.observability.audit_log import AuditLog
 from dragonfly_task_operator.observability.logs import fields
 from dragonfly_task_operator.observability.metrics import Metrics
 
@@ -57,12 +58,15 @@ class Reconciler:
         metrics: Metrics,
         history: History,
         press: Press,
+        audit_log: AuditLog | None = None,
     ) -> None:
         self._clock = means.clock
         self._objects = objects
         self._history = history
         self._named = press.named
-        self._actor = Actor(means=means, objects=objects, recorder=recorder, metrics=metrics, press=press)
+        self._actor = Actor(
+            means=means, objects=objects, recorder=recorder, metrics=metrics, press=press, audit_log=audit_log
+        )
         self._entries: dict[str, Entry] = {}
         self._resting = Resting(means.clock, self._wake)
         self._is_stopping = False

@@ -25,7 +25,7 @@ from dragonfly_task_operator.engine.verdict import Verdict, suspended
 from dragonfly_task_operator.kube.cadence import Cadence
 from dragonfly_task_operator.kube.objects import ApiUnavailable, ObjectGone, Objects, Snapshot, TooLarge
 from dragonfly_task_operator.kube.paging import Press, ReportLost, Written, naming
-from dragonfly_task_operator.kube.telling import Heralds
+from dragonfly_task_operator.kube.telling import Heralds, Telling
 from dragonfly_task_operator.observability.logs import fields
 from dragonfly_task_operator.observability.redaction import redact
 
@@ -83,22 +83,32 @@ class Running:
         self._run = run = Run(
             self.spec, self.snapshot.ref.namespace, self.means, self.begin.started, self.begin.carried
         )
-        telling = self.heralds.of(self.snapshot.ref, self.begin.key)
-        before = self.snapshot.record()
-        self._earlier_end = before.completed
-        telling.began(before)
-        engine = asyncio.get_running_loop().create_task(run.execute())
+        telling = self.heralds.of(self.snapshot, self.begin)
+        self._earlier_end = self.snapshot.record().completed
+        telling.began()
         try:
-            with self.cadence.joined():
-                verdict = self._ended = await self._follow(run, engine)
+            verdict = await self._work(run, telling)
             await self._write_persistently(run, verdict)
         except (Superseded, ObjectGone, asyncio.CancelledError) as why:
             telling.stopped(run, why)
             raise
-        finally:
-            await _stop(engine)
         await telling.ended(run, verdict, self.spec)
         return self.snapshot
+
+    async def _work(self, run: Run, telling: Telling) -> Verdict:
+        """Have the engine do the work, and keep a record of it, however it ends."""
+        engine = asyncio.get_running_loop().create_task(run.execute())
+        end: Verdict | BaseException
+        try:
+            with self.cadence.joined():
+                end = self._ended = await self._follow(run, engine)
+        except BaseException as why:
+            end = why
+            raise
+        finally:
+            await _stop(engine)
+            await telling.worked(run, end)
+        return end
 
     @property
     def has_ended(self) -> bool:

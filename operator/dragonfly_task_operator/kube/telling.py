@@ -1,4 +1,4 @@
-"""What is told of a run besides its status: lines in the log, Events, and metrics."""
+"""What is told of a run besides its status: lines in the log, Events, metrics, and a record in the audit log."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dragonfly_task_operator.api.record import Record
 from dragonfly_task_operator.api.specs import Spec, is_repeated
 from dragonfly_task_operator.api.status import PeerCounts
+from dragonfly_task_operator.engine import auditing
+from dragonfly_task_operator.engine.lifecycle import Begin
 from dragonfly_task_operator.engine.pages import Pages
 from dragonfly_task_operator.engine.ports import Clock
 from dragonfly_task_operator.engine.run import Run
 from dragonfly_task_operator.engine.verdict import Verdict
+from dragonfly_task_operator.kube.asking import asked_by, audited
 from dragonfly_task_operator.kube.events import Recorder
-from dragonfly_task_operator.kube.objects import Ref
+from dragonfly_task_operator.kube.objects import Ref, Snapshot
+from dragonfly_task_operator.observability.audit_log import AuditLog, keep
 from dragonfly_task_operator.observability.logs import MAX_TASKS, fields
 from dragonfly_task_operator.observability.metrics import Metrics
 
@@ -29,10 +32,11 @@ class Heralds:
     recorder: Recorder
     metrics: Metrics
     clock: Clock
+    audit_log: AuditLog | None
 
-    def of(self, ref: Ref, run_key: str) -> Telling:
-        """Have them tell of the run of an object that has this key."""
-        return Telling(self, ref, run_key)
+    def of(self, snapshot: Snapshot, begin: Begin) -> Telling:
+        """Have them tell of a run of an object, as that is when the run begins."""
+        return Telling(self, snapshot, begin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,32 +44,66 @@ class Telling:
     """Tells of one run."""
 
     heralds: Heralds
-    ref: Ref
-    run_key: str
+    snapshot: Snapshot
+    begin: Begin
+
+    @property
+    def ref(self) -> Ref:
+        """Whose run it is."""
+        return self.snapshot.ref
 
     @property
     def about(self) -> Mapping[str, object]:
         """Says in each line whose run it is about."""
-        return {"object": self.ref, "uid": self.ref.uid, "run": self.run_key}
+        return {"object": self.ref, "uid": self.ref.uid, "run": self.begin.key}
 
-    def began(self, before: Record) -> None:
-        """Tell that it begins, given the status so far."""
+    @property
+    def _has_begun(self) -> bool:
+        """Whether a run with this key had begun before: this one, or that of a search that looks again."""
+        before = self.snapshot.record()
+        return before.run_key == self.begin.key and before.has_begun
+
+    @property
+    def _goes_on(self) -> bool:
+        return self._has_begun and not self.snapshot.record().is_finished
+
+    def began(self) -> None:
+        """Tell that it begins, or goes on."""
         log.info("run.started", extra=fields(**self.about))
-        has_begun = before.run_key == self.run_key and before.has_begun
-        if not (has_begun and before.is_finished):  # else it is a search that looks again
-            message = "goes on with the run" if has_begun else "began a run"
+        if self._goes_on or not self._has_begun:
+            message = "goes on with the run" if self._goes_on else "began a run"
             self.heralds.recorder.started(self.ref, message, self.heralds.clock.now())
+
+    async def worked(self, run: Run, end: Verdict | BaseException) -> None:
+        """Keep a record of what it did, as soon as that is all: told of by its status or not."""
+        audit_log = self.heralds.audit_log
+        if audit_log is None:
+            return
+        if isinstance(end, Verdict):
+            reason, message = str(end.reason), end.message
+        else:
+            reason, message = _stopped_by(end), run.snapshot()[1].message
+        outcome = auditing.Outcome(
+            reason=reason,
+            message=message,
+            resumed=self._goes_on,
+            started=self.begin.started,
+            ended=max(self.heralds.clock.now(), self.begin.started),
+        )
+        record = await auditing.record(
+            run, outcome, source="operator", of=audited(self.snapshot), asked_by=asked_by(self.snapshot)
+        )
+        keep(audit_log, record.to_json(), self.about)
 
     def stopped(self, run: Run, why: BaseException) -> None:
         """Tell that it has been kept from coming to its end."""
-        reason = "Interrupted" if isinstance(why, asyncio.CancelledError) else type(why).__name__
-        log.info("run.stopped", extra=fields(**self.about, reason=reason, seconds=round(run.elapsed(), 2)))
+        log.info("run.stopped", extra=fields(**self.about, reason=_stopped_by(why), seconds=round(run.elapsed(), 2)))
 
     async def ended(self, run: Run, verdict: Verdict, spec: Spec) -> None:
         """Tell how it ended, once its status does."""
         recorder, now = self.heralds.recorder, self.heralds.clock.now()
         if is_repeated(spec):
-            recorder.looked(self.ref, self.run_key, verdict, now)
+            recorder.looked(self.ref, self.begin.key, verdict, now)
         else:
             recorder.ended(self.ref, verdict, now)
         results, _ = run.snapshot()
@@ -116,3 +154,8 @@ class Telling:
                     tasks=[leaf.tasks[index] for index in sorted(failed)[:MAX_TASKS]],
                 )
                 log.debug("peer.failed", extra=told)
+
+
+def _stopped_by(why: BaseException) -> str:
+    """Say in a word what kept a run from coming to its end."""
+    return "Interrupted" if isinstance(why, asyncio.CancelledError) else type(why).__name__

@@ -14,6 +14,7 @@ from dragonfly_task_operator.api.manifests import Manifest, read_manifests
 from dragonfly_task_operator.api.targets import Target
 from dragonfly_task_operator.dragonfly.targets import candidates
 from dragonfly_task_operator.errors import InvalidManifest, InvalidTarget, SettingsError
+from dragonfly_task_operator.observability.audit_log import STDOUT, AuditLog, open_audit_log
 from dragonfly_task_operator.observability.metrics import Metrics
 from dragonfly_task_operator.oci.addresses import Gate
 from dragonfly_task_operator.oci.images import RegistryImages
@@ -84,6 +85,7 @@ async def execute(
         SettingsError: nothing has been begun.
     """
     _require_addresses(settings)
+    audit_log = _audit_log(settings)
     certificates = Certificates.of(settings)
     proxies = Proxies.from_environment(os.environ)
     access = docker_config.read(docker_config_file, manifests, os.environ)
@@ -106,6 +108,7 @@ async def execute(
             progress=progress_on(sys.stderr, os.environ),
             stop=stop,
             with_reports=with_reports,
+            audit_log=audit_log,
         )
         echo(render(finished, output))
     return EXIT_INTERRUPTED if stop.is_set() else _code(finished)
@@ -120,6 +123,12 @@ def _require_addresses(settings: Settings) -> None:
                 f'cluster "{cluster.name}" of the settings names {what}, which only a Kubernetes API tells the'
                 " addresses of, and exec asks none: give it the schedulers as HOST:PORT"
             )
+
+
+def _audit_log(settings: Settings) -> AuditLog | None:
+    if settings.audit_log == STDOUT:
+        raise SettingsError("setting audit_log: exec prints the objects on stdout: name a file")
+    return open_audit_log(settings.audit_log, max_bytes=settings.audit_log_max_size)
 
 
 def _stopped_by_signals() -> asyncio.Event:

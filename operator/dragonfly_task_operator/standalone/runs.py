@@ -8,16 +8,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from dragonfly_task_operator.api.audit import AskedBy, AuditedObject
 from dragonfly_task_operator.api.conditions import Reason
 from dragonfly_task_operator.api.manifests import Manifest
 from dragonfly_task_operator.api.page import page_name
 from dragonfly_task_operator.api.record import NOTHING_KNOWN, Record
 from dragonfly_task_operator.api.status import Status
+from dragonfly_task_operator.engine import auditing
 from dragonfly_task_operator.engine.composing import RawStatus, compose, leaves_out, suspend
 from dragonfly_task_operator.engine.pages import Leaf
 from dragonfly_task_operator.engine.report import with_pages
 from dragonfly_task_operator.engine.run import Means, Run
 from dragonfly_task_operator.engine.verdict import Verdict, suspended
+from dragonfly_task_operator.observability.audit_log import AuditLog, keep
 from dragonfly_task_operator.observability.logs import fields
 from dragonfly_task_operator.observability.redaction import redact
 from dragonfly_task_operator.standalone.progress import Progress
@@ -56,7 +59,13 @@ class Finished:
 
 
 async def run_all(
-    manifests: Sequence[Manifest], means: Means, *, progress: Progress, stop: asyncio.Event, with_reports: bool = False
+    manifests: Sequence[Manifest],
+    means: Means,
+    *,
+    progress: Progress,
+    stop: asyncio.Event,
+    with_reports: bool = False,
+    audit_log: AuditLog | None = None,
 ) -> list[Finished]:
     """Run every manifest in turn, whatever becomes of those before it.
 
@@ -66,6 +75,7 @@ async def run_all(
         progress: told how far they are.
         stop: ends the run that is going; those after it are not begun.
         with_reports: whether statuses name the TaskReports that tell what they leave out.
+        audit_log: where a record of each is kept; None: nowhere.
     """
     finished = []
     now = asyncio.get_running_loop().time
@@ -76,7 +86,7 @@ async def run_all(
         elif manifest.spec.suspend:
             each = _unbegun(manifest, means.clock.now(), suspended(on_the_way=False))
         else:
-            each = await _OneRun(manifest, means, progress, stop, with_reports).execute()
+            each = await _OneRun(manifest, means, progress, stop, with_reports, audit_log).execute()
         progress.end(manifest, each.record, seconds=now() - began)
         finished.append(each)
     return finished
@@ -102,11 +112,13 @@ class _OneRun:
     progress: Progress
     stop: asyncio.Event
     with_reports: bool
+    audit_log: AuditLog | None
 
     async def execute(self) -> Finished:
         started = self.means.clock.now()
         run = Run(self.manifest.spec, self.manifest.namespace, self.means, started)
         verdict = await self._follow(run)
+        await self._audit(run, verdict, started)
         pages = await run.pages()
         results, _ = run.snapshot()
         status = self._composed(results, verdict, started)
@@ -127,6 +139,20 @@ class _OneRun:
             history=(),
             now=self.means.clock.now(),
         )
+
+    async def _audit(self, run: Run, verdict: Verdict, started: datetime) -> None:
+        """Keep a record. Who asked is not known here: whoever could start this process."""
+        if self.audit_log is None:
+            return
+        manifest, ended = self.manifest, max(self.means.clock.now(), started)
+        record = await auditing.record(
+            run,
+            auditing.Outcome(verdict.reason, verdict.message, resumed=False, started=started, ended=ended),
+            source="exec",
+            of=AuditedObject(kind=manifest.kind.name, namespace=manifest.namespace, name=manifest.name),
+            asked_by=AskedBy(),
+        )
+        keep(self.audit_log, record.to_json(), {"object": manifest})
 
     async def _follow(self, run: Run) -> Verdict:
         """Tell how far the run is, until it has ended or is to stop. Nothing of it goes on after that."""
