@@ -12,7 +12,7 @@ LOCK = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-has
 	--no-emit-index-url --no-emit-find-links --no-config
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-faults test-faults-long test-real bench bench-check dragonfly-client pictures lint types generate krew lock controlplane
+.PHONY: help venv demo test test-faults test-faults-long test-real bench bench-check dragonfly-client pictures lint types generate krew sbom image-check lock controlplane
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -80,14 +80,21 @@ lint: venv ## ruff, and the import contract
 types: venv ## mypy, strict
 	$(BIN)/mypy
 
-generate: venv ## the CRDs, Python from protos/, and Argo CD's scripts where they are repeated
+generate: venv ## the CRDs, Python from protos/, the version where it is repeated, and Argo CD's scripts where they are repeated
 	$(BIN)/python -m grpc_tools.protoc -I$(PROTO)=protos --python_out=operator --pyi_out=operator \
 		$(PROTO)/common.proto $(PROTO)/scheduler.proto $(PROTO)/dfdaemon.proto
 	$(BIN)/python -m hack.write_crds crds
+	$(BIN)/python -m hack.write_version
 	$(BIN)/python -m hack.write_argocd
 
 krew: venv ## an archive and a manifest for `kubectl krew install`, into dist/; URI=https://… HOMEPAGE=https://…
 	$(BIN)/python -m hack.krew --uri "$(URI)" --homepage "$(HOMEPAGE)"
+
+sbom: venv ## the bill of materials of the image, as CycloneDX, into dist/
+	$(BIN)/python -m hack.sbom
+
+image-check: controlplane ## the image's layers without Docker, run as its user on a read-only root (Linux, root); PYTHON=python3.13
+	$(BIN)/python -m hack.image --python "$(PYTHON)"
 
 lock: venv ## the lock files, anew (needs uv in the environment)
 	$(LOCK) pyproject.toml -o requirements.lock

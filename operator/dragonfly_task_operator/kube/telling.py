@@ -6,7 +6,9 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
+from dragonfly_task_operator.api.audit import AskedBy, AuditedObject
 from dragonfly_task_operator.api.specs import Spec, is_repeated
 from dragonfly_task_operator.api.status import PeerCounts
 from dragonfly_task_operator.engine import auditing
@@ -35,49 +37,54 @@ class Heralds:
     audit_log: AuditLog | None
 
     def of(self, snapshot: Snapshot, begin: Begin) -> Telling:
-        """Have them tell of a run of an object, as that is when the run begins."""
-        return Telling(self, snapshot, begin)
+        """Have them tell of a run of an object, given as it is when the run begins."""
+        before = snapshot.record()
+        has_begun = before.run_key == begin.key and before.has_begun
+        return Telling(
+            self,
+            snapshot.ref,
+            begin.key,
+            begin.started,
+            looks_again=has_begun and before.is_finished,
+            goes_on=has_begun and not before.is_finished,
+            asked=(audited(snapshot), asked_by(snapshot)) if self.audit_log is not None else None,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """Tells of one run."""
+    """Tells of one run. It keeps little of the object: that may be large, and changes while the run goes on.
+
+    Attributes:
+        looks_again: whether it is of a search that had ended.
+        goes_on: whether an earlier process, or an earlier part of the run, had begun it.
+        asked: the object, and who asked, for the audit log.
+    """
 
     heralds: Heralds
-    snapshot: Snapshot
-    begin: Begin
-
-    @property
-    def ref(self) -> Ref:
-        """Whose run it is."""
-        return self.snapshot.ref
+    ref: Ref
+    run_key: str
+    started: datetime
+    looks_again: bool
+    goes_on: bool
+    asked: tuple[AuditedObject, AskedBy] | None
 
     @property
     def about(self) -> Mapping[str, object]:
         """Says in each line whose run it is about."""
-        return {"object": self.ref, "uid": self.ref.uid, "run": self.begin.key}
-
-    @property
-    def _has_begun(self) -> bool:
-        """Whether a run with this key had begun before: this one, or that of a search that looks again."""
-        before = self.snapshot.record()
-        return before.run_key == self.begin.key and before.has_begun
-
-    @property
-    def _goes_on(self) -> bool:
-        return self._has_begun and not self.snapshot.record().is_finished
+        return {"object": self.ref, "uid": self.ref.uid, "run": self.run_key}
 
     def began(self) -> None:
         """Tell that it begins, or goes on."""
         log.info("run.started", extra=fields(**self.about))
-        if self._goes_on or not self._has_begun:
-            message = "goes on with the run" if self._goes_on else "began a run"
+        if not self.looks_again:
+            message = "goes on with the run" if self.goes_on else "began a run"
             self.heralds.recorder.started(self.ref, message, self.heralds.clock.now())
 
     async def worked(self, run: Run, end: Verdict | BaseException) -> None:
         """Keep a record of what it did, as soon as that is all: told of by its status or not."""
         audit_log = self.heralds.audit_log
-        if audit_log is None:
+        if audit_log is None or self.asked is None:
             return
         if isinstance(end, Verdict):
             reason, message = str(end.reason), end.message
@@ -86,13 +93,12 @@ class Telling:
         outcome = auditing.Outcome(
             reason=reason,
             message=message,
-            resumed=self._goes_on,
-            started=self.begin.started,
-            ended=max(self.heralds.clock.now(), self.begin.started),
+            resumed=self.goes_on,
+            started=self.started,
+            ended=max(self.heralds.clock.now(), self.started),
         )
-        record = await auditing.record(
-            run, outcome, source="operator", of=audited(self.snapshot), asked_by=asked_by(self.snapshot)
-        )
+        of, who = self.asked
+        record = await auditing.record(run, outcome, source="operator", of=of, asked_by=who)
         keep(audit_log, record.to_json(), self.about)
 
     def stopped(self, run: Run, why: BaseException) -> None:
@@ -103,7 +109,7 @@ class Telling:
         """Tell how it ended, once its status does."""
         recorder, now = self.heralds.recorder, self.heralds.clock.now()
         if is_repeated(spec):
-            recorder.looked(self.ref, self.begin.key, verdict, now)
+            recorder.looked(self.ref, self.run_key, verdict, now)
         else:
             recorder.ended(self.ref, verdict, now)
         results, _ = run.snapshot()
