@@ -89,8 +89,8 @@ def bill(packages: Sequence[Locked], *, at: datetime) -> dict[str, Any]:
     """
     purls = {package.name: package.purl for package in packages}
     root = f"pkg:pypi/{NAME}@{__version__}"
-    needs = {package.purl: _needed_by(_distribution(package)) for package in packages if package.is_needed_here}
-    needs[root] = _needed_by(metadata.distribution(NAME))
+    needs = {package.purl: needs_of(_distribution(package)) for package in packages if package.is_needed_here}
+    needs[root] = needs_of(metadata.distribution(NAME))
     made: dict[str, Any] = {
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
@@ -153,17 +153,17 @@ def _distribution(package: Locked) -> metadata.Distribution:
 
 def _licenses(about: metadata.PackageMetadata) -> list[Mapping[str, Any]]:
     """Give what a package says of its licence: an expression, or the classifiers, or the first line of a text."""
-    expression = about.get("License-Expression")
-    if expression:
-        return [{"expression": expression}]
+    expressions = about.get_all("License-Expression")
+    if expressions:
+        return [{"expression": expressions[0]}]
     classified = [
         each.rpartition(" :: ")[2] for each in about.get_all("Classifier") or () if each.startswith("License")
     ]
-    text = (about.get("License") or "").strip().splitlines()
+    text = "".join(about.get_all("License") or ()).strip().splitlines()
     return [{"license": {"name": name}} for name in classified or text[:1]]
 
 
-def _needed_by(distribution: metadata.Distribution) -> set[str]:
+def needs_of(distribution: metadata.Distribution) -> set[str]:
     """Give the names of what a package needs here, without its extras."""
     requirements = map(Requirement, distribution.requires or ())
     return {

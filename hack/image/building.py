@@ -48,6 +48,7 @@ def build(stages: Iterable[Stage], *, checkout: Path, into: Path, python: Path, 
     """
     ignore = _ignoring(checkout)
     built: dict[str, Built] = {}
+    made: Built | None = None
     for stage in stages:
         made = built[stage.name] = Built(stage, into / stage.name)
         for folder in ("opt", "tmp", str(stage.workdir).strip("/")):
@@ -60,6 +61,8 @@ def build(stages: Iterable[Stage], *, checkout: Path, into: Path, python: Path, 
                 say(f"COPY {' '.join(step.sources)} {step.destination}")
                 origin = checkout if step.stage is None else built[step.stage].folder
                 _copy(made, step, origin, None if step.stage else ignore)
+    if made is None:
+        raise ImageError("the Dockerfile has no FROM")
     return made
 
 

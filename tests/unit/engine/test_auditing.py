@@ -84,12 +84,7 @@ async def test_run_that_asks_nobody_to_delete_anything_says_so(kind: str) -> Non
         peer.downloads()
     elif kind != "nothing cached":
         peer.caches()
-    run = {
-        "search": world.search,
-        "dry run": lambda: world.deletion(dryRun=True),
-        "nothing cached": world.deletion,
-        "still downloading": lambda: world.deletion(activeDeadlineSeconds=9),
-    }[kind]()
+    run = world.search() if kind == "search" else world.deletion(dryRun=kind == "dry run", activeDeadlineSeconds=9)
 
     record = await record_of(run)
 
