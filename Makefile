@@ -12,7 +12,7 @@ LOCK = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-has
 	--no-emit-index-url --no-emit-find-links --no-config
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-faults test-faults-long test-real bench bench-check dragonfly-client pictures lint types generate krew sbom image-check lock controlplane
+.PHONY: help venv demo test test-faults test-faults-long test-real bench bench-check dragonfly-client pictures lint types generate krew sbom image-check lock controlplane tools
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -36,12 +36,15 @@ $(VENV)/.made: requirements-dev.lock pyproject.toml
 controlplane: venv ## etcd, kube-apiserver and kubectl: found, or built into the cache folder
 	$(BIN)/python -m hack.controlplane build
 
+tools: venv ## helm and promtool, which tests use: built into the cache folder
+	$(BIN)/python -m hack.controlplane tools
+
 demo: $(VENV)/.runs ## search and delete on a simulated cluster, first by exec, then in Kubernetes; KEEP=1 leaves it running
 	@PYTHONPATH=operator $(BIN)/python -m hack.demo.first
 	@$(MAKE) --no-print-directory controlplane
 	@$(BIN)/python -m hack.demo $(if $(KEEP),--keep)
 
-test: controlplane ## unit and integration tests, the latter on a real API server and the simulated Dragonfly
+test: controlplane tools ## unit and integration tests, the latter on a real API server and the simulated Dragonfly
 	$(BIN)/pytest $(AT_ONCE) --ignore=tests/faults --cov --cov-report=term:skip-covered
 
 test-faults: controlplane ## whatever can go wrong with peers, schedulers, the API server and the operator, against what must hold

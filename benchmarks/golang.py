@@ -7,10 +7,10 @@ import os
 import sys
 from pathlib import Path
 
-from hack.controlplane.assets import Pins
 from hack.controlplane.cache import alone_in, cache_folder
 from hack.controlplane.errors import ControlPlaneError
 from hack.controlplane.processes import run_aloud
+from hack.controlplane.programs import Pins
 from hack.controlplane.toolchain import find_go
 
 _MODULE = Path(__file__).with_name("peers")

@@ -1,4 +1,4 @@
-"""The commands `python -m hack.controlplane build`, `env` and `run`."""
+"""The commands `python -m hack.controlplane build`, `env`, `tools` and `run`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from types import FrameType
 from hack.controlplane.assets import resolve
 from hack.controlplane.errors import ControlPlaneError
 from hack.controlplane.processes import say, tail
+from hack.controlplane.programs import tool
 from hack.controlplane.server import ControlPlane
 
 _POLL_SECONDS = 0.5
@@ -23,12 +24,15 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("build", help="build what is missing and print the folder of the servers' programs")
     commands.add_parser("env", help="the same, printed as variables for a shell")
+    commands.add_parser("tools", help="build helm and promtool, which tests use, and print them in the same way")
     run = commands.add_parser("run", help="run a control plane until SIGINT or SIGTERM")
     run.add_argument("--dir", type=Path, help="keep its data here and go on from them; else nothing is kept")
     arguments = parser.parse_args()
     try:
         if arguments.command == "run":
             _run(arguments.dir)
+        elif arguments.command == "tools":
+            print(f"HELM={tool('helm')}\nPROMTOOL={tool('promtool')}")
         else:
             assets = resolve()
             if arguments.command == "build":
