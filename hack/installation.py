@@ -21,6 +21,7 @@ from hack.kubectl import Kubectl
 ROOT = Path(__file__).parents[1]
 NAMESPACE = "dragonfly-task-operator"
 SERVICE_ACCOUNT = "dragonfly-task-operator"
+ACCOUNT = (NAMESPACE, SERVICE_ACCOUNT)
 STOP_SECONDS = 15.0
 OPERATOR = ("-m", "dragonfly_task_operator")
 """What Python runs."""
@@ -42,6 +43,7 @@ def start_operator(
     environment: Mapping[str, str] | None = None,
     files: tuple[int, int] | None = None,
     program: Sequence[str] = OPERATOR,
+    account: tuple[str, str] = ACCOUNT,
 ) -> subprocess.Popen[bytes]:
     """Start the operator under its ServiceAccount; `stop_operator` stops it, and it dies with this process.
 
@@ -52,8 +54,9 @@ def start_operator(
         environment: variables to add.
         files: the soft and the hard limit of open files that it is started under.
         program: what Python runs in its place, which takes the same arguments.
+        account: namespace and name of the ServiceAccount.
     """
-    kubeconfig = control_plane.service_account_kubeconfig(NAMESPACE, SERVICE_ACCOUNT)
+    kubeconfig = control_plane.service_account_kubeconfig(*account)
     command = [sys.executable, *program, "run", f"--kubeconfig={kubeconfig}", *arguments]
     if files is not None:
         limited = f'ulimit -Sn {files[0]} && ulimit -Hn {files[1]} && exec "$@"'
@@ -75,9 +78,12 @@ def running_operator(
     log: Path | None = None,
     environment: Mapping[str, str] | None = None,
     program: Sequence[str] = OPERATOR,
+    account: tuple[str, str] = ACCOUNT,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run the operator while the context lasts. Raises RuntimeError when it ended by itself."""
-    process = start_operator(control_plane, arguments, log=log, environment=environment, program=program)
+    process = start_operator(
+        control_plane, arguments, log=log, environment=environment, program=program, account=account
+    )
     try:
         yield process
         if process.poll() is not None:
