@@ -62,6 +62,10 @@ class Objects:
     def status(self, kind: str, name: str) -> dict[str, Any]:
         return dict(self.get(kind, name)["status"])
 
+    def clear(self, kind: str) -> None:
+        """Delete all of a kind at once; kubectl would do it one by one."""
+        self._control_plane.request("DELETE", self.path(kind))
+
     def until(self, kind: str, name: str, holds: Holds, *, seconds: float = 60.0) -> dict[str, Any]:
         """Wait until this holds of the status, and give that status. Raises AssertionError with the last one."""
         give_up = time.monotonic() + seconds

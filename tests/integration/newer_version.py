@@ -6,6 +6,7 @@ has them, and more fields in a status.
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar
 
@@ -15,6 +16,8 @@ from dragonfly_task_operator.api import kinds
 from dragonfly_task_operator.api.crds import crd
 from dragonfly_task_operator.api.specs import Spec, TaskDeletionSpec, TaskSearchSpec
 from dragonfly_task_operator.api.targets import TARGET_RULES, Target
+from hack.kubectl import Kubectl
+from tests.objects import manifest, wait_for
 
 
 class NewerTarget(Target):
@@ -65,6 +68,20 @@ def crds() -> list[dict[str, Any]]:
         status["properties"]["history"]["items"]["properties"]["by"] = {"type": "string"}
         made.append(definition)
     return made
+
+
+def serve(kubectl: Kubectl, *, seconds: float) -> None:
+    """Apply these CRDs, and wait until the API server heeds them for both kinds, which takes a while."""
+    kubectl.must("apply", "-f", "-", stdin=json.dumps({"kind": "List", "apiVersion": "v1", "items": crds()}))
+    probes = [manifest(kind.name, "probe", {"taskID": "a0" * 32}) for kind in kinds.KINDS]
+
+    def are_served() -> bool:
+        made = (
+            kubectl("create", "--dry-run=server", "-o", "json", "-f", "-", stdin=json.dumps(each)) for each in probes
+        )
+        return all('"pace"' in each.stdout for each in made)
+
+    wait_for(are_served, "the newer CRDs", seconds=seconds)
 
 
 def main() -> None:

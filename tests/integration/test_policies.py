@@ -12,6 +12,7 @@ import pytest
 from hack.controlplane.server import ControlPlane
 from hack.installation import NAMESPACE, ROOT, install
 from hack.kubectl import Kubectl
+from tests.gitops import drift, flux, syncing
 
 pytestmark = pytest.mark.controlplane
 
@@ -252,3 +253,26 @@ def test_who_asked_cannot_be_forged(admin: Kubectl, deletion: str) -> None:
     patch(admin, deletion, {"metadata": {"annotations": {"tasks.d7y.io/requested-by": "somebody else"}}})
 
     assert requested_by(admin, deletion) == "admin"
+
+
+@pytest.mark.parametrize("side", ["client", "server"])
+def test_stamp_is_nothing_that_a_gitops_tool_would_take_back(admin: Kubectl, side: str) -> None:
+    metadata = {"name": f"stamped-{side}", "namespace": "team-a"}
+    wanted = {
+        "apiVersion": "tasks.d7y.io/v1alpha1",
+        "kind": "TaskDeletion",
+        "metadata": metadata,
+        "spec": {"targets": [{"url": URL}]},
+    }
+    flags = [] if side == "client" else ["--server-side", f"--field-manager={syncing.MANAGER}"]
+    admin.must("apply", *flags, "-f", "-", stdin=json.dumps(wanted))
+    command = ["get", "tdel", f"stamped-{side}", "-n", "team-a", "-o", "json", "--show-managed-fields"]
+    live = json.loads(admin.must(*command))
+
+    admin.must("apply", *flags, "-f", "-", stdin=json.dumps(wanted))
+    again = json.loads(admin.must(*command))
+
+    assert requested_by(admin, f"stamped-{side}") == "admin"
+    assert (drift.client_side(wanted, live), drift.difference(live, again)) == ({}, {})
+    for manager in (syncing.MANAGER, flux.MANAGER):
+        assert drift.server_side(admin, wanted, live, manager=manager) == {}

@@ -55,10 +55,7 @@ class Stage:
     sentinels: list[str] = field(default_factory=list)
 
     def newer_crds(self) -> None:
-        self.kubectl.must(
-            "apply", "-f", "-", stdin=json.dumps({"kind": "List", "apiVersion": "v1", "items": newer_version.crds()})
-        )
-        wait_for(lambda: "pace" in self.explained(), "the newer CRDs", seconds=SECONDS)
+        newer_version.serve(self.kubectl, seconds=SECONDS)
 
     def own_crds(self) -> None:
         install(self.kubectl)
