@@ -83,12 +83,13 @@ lint: venv ## ruff, and the import contract
 types: venv ## mypy, strict
 	$(BIN)/mypy
 
-generate: venv ## the CRDs, Python from protos/, the version, and what Argo CD's scripts and the Helm chart repeat of other places
+generate: venv ## the CRDs, Python from protos/, Grafana's dashboards, the version, and what is repeated elsewhere
 	$(BIN)/python -m grpc_tools.protoc -I$(PROTO)=protos --python_out=operator --pyi_out=operator \
 		$(PROTO)/common.proto $(PROTO)/scheduler.proto $(PROTO)/dfdaemon.proto
 	$(BIN)/python -m hack.write_crds crds
 	$(BIN)/python -m hack.write_version
 	$(BIN)/python -m hack.write_argocd
+	$(BIN)/python -m hack.dashboards
 	$(BIN)/python -m hack.write_chart
 
 krew: venv ## an archive and a manifest for `kubectl krew install`, into dist/; URI=https://… HOMEPAGE=https://…

@@ -99,6 +99,7 @@ class Metrics:
         ProcessCollector(registry=self._registry)
         why, what = tuple(reasons), tuple(outcomes)
         for kind in kinds:
+            self._watch_restarts.labels(kind)
             for reason in why:
                 self._runs.labels(kind, reason)
             for outcome, reason in what:

@@ -1,0 +1,418 @@
+"""Alerts and dashboards, tried on the series of a real operator that has done real runs."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import urllib.request
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from grafana_foundation_sdk.models.dashboard import Dashboard
+from prometheus_client.parser import text_string_to_metric_families
+
+from hack.controlplane.programs import tool
+from hack.controlplane.server import ControlPlane
+from hack.dashboards.__main__ import BOARDS, FOLDER, PAGE, page, text_of
+from hack.dashboards.panels import Board
+from hack.installation import ROOT
+from hack.kubectl import Kubectl
+from tests.integration.replicas import Replica, deletion, replicas
+from tests.objects import manifest, wait_for
+from tests.simulator.control import Simulation
+
+pytestmark = pytest.mark.controlplane
+
+COMPONENT = ROOT / "deploy" / "components" / "monitoring"
+RUNBOOKS = ROOT / "docs" / "runbooks"
+P = "dragonfly_task_operator"
+TARGET = {"namespace": "dragonfly", "job": "operator", "instance": "10.0.0.1:8080"}
+"""What Prometheus adds to each series that it scrapes."""
+NO_REGISTRY = "127.0.0.1:1"
+RAN, MINUTES = 30, 90
+"""When the runs happen, and how long the story is that is told to Prometheus."""
+
+
+def rules() -> dict[str, Any]:
+    """What a PrometheusRule holds, as Prometheus itself reads it."""
+    spec: dict[str, Any] = yaml.safe_load((COMPONENT / "prometheus-rule.yaml").read_text())["spec"]
+    return spec
+
+
+def named_in(exprs: Iterable[str]) -> set[str]:
+    """Give the metrics that queries ask for."""
+    return {name for expr in exprs for name in re.findall(rf"(?:{P}|process)_\w+", expr)}
+
+
+ALERTS = {rule["alert"]: rule for group in rules()["groups"] for rule in group["rules"]}
+NAMED = named_in(rule["expr"] for rule in ALERTS.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One of the operator's, and its value at each minute in promtool's notation."""
+
+    name: str
+    labels: tuple[tuple[str, str], ...]
+    values: str
+
+    def to_json(self) -> dict[str, str]:
+        labels = ",".join(f"{name}={json.dumps(value)}" for name, value in self.labels)
+        return {"series": f"{self.name}{{{labels}}}", "values": self.values}
+
+
+Key = tuple[str, tuple[tuple[str, str], ...]]
+
+
+def scraped(operator: Replica) -> dict[Key, float]:
+    """Scrape as Prometheus does: the value of each series."""
+    with urllib.request.urlopen(operator.metrics_url, timeout=10) as answer:
+        families = text_string_to_metric_families(answer.read().decode())
+        return {
+            (sample.name, tuple(sorted({**sample.labels, **TARGET}.items()))): sample.value
+            for family in families
+            for sample in family.samples
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What Prometheus scraped of an operator before and after runs."""
+
+    before: dict[Key, float]
+    after: dict[Key, float]
+
+    def series(self) -> list[Series]:
+        """Tell it: what was there before, minute by minute, and from then on what was there after."""
+        return [
+            Series(name, labels, f"{self.before.get((name, labels), '_')}x{RAN - 1} {value}x{MINUTES - RAN}")
+            for (name, labels), value in self.after.items()
+        ]
+
+    def quiet(self) -> list[Series]:
+        """Give what was scraped in the end, all the time; of those that rules name, which is all that they see."""
+        return [
+            Series(name, labels, f"{value}x{MINUTES}") for (name, labels), value in self.after.items() if name in NAMED
+        ]
+
+
+@pytest.fixture(scope="module")
+def story(
+    control_plane: ControlPlane, kubectl: Kubectl, simulator: Simulation, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Story]:
+    """An operator that searched, deleted, failed on peers, and was left without schedulers and a registry."""
+    world = simulator.control
+    arguments = [
+        *(f"--scheduler={address}" for address in simulator.scheduler_addresses),
+        f"--registry-allowlist=http://{NO_REGISTRY}",
+        "--rpc-timeout=1s",
+    ]
+
+    def run(body: dict[str, Any], reason: str) -> None:
+        kubectl.apply(body)
+        kind, name = body["kind"], body["metadata"]["name"]
+        kubectl.must("wait", kind, name, f"--for=jsonpath={{.status.reason}}={reason}", "--timeout=60s")
+
+    with replicas(control_plane, arguments, tmp_path_factory.mktemp("operator")) as start:
+        operator = start()
+        operator.comes_up()
+        before = scraped(operator)
+        for node in ("n1", "n2", "n3", "n4", "n5"):
+            world.caches("a1" * 32, on=node)
+        run(manifest("TaskSearch", "found", {"taskID": "a1" * 32}), "Found")
+        run(deletion("dry", "a1" * 32, dryRun=True), "DryRun")
+        world.fails("fails", "delete", on="n2", code="PERMISSION_DENIED")
+        world.goes_down("n3")
+        run(deletion("failing", "a1" * 32, backoffLimit=0), "PeersFailed")
+        world.is_put_right()
+        run(deletion("mended", "a1" * 32), "Deleted")
+        image = {"imageManifestURL": f"http://{NO_REGISTRY}/v2/app/manifests/1"}
+        run(manifest("TaskSearch", "no-registry", image, activeDeadlineSeconds=1), "ImageUnresolvable")
+        world.goes_down("schedulers")
+        run(manifest("TaskSearch", "alone", {"taskID": "a1" * 32}, activeDeadlineSeconds=1), "NoSchedulerReachable")
+        world.is_put_right()
+        ended = f'{P}_runs_total{{kind="TaskSearch",reason="NoSchedulerReachable"}}'
+        wait_for(lambda: operator.metrics().get(ended) == 1, what="the last run to be counted", seconds=10)
+        yield Story(before, scraped(operator))
+
+
+Promtool = Callable[[Sequence[dict[str, Any]]], None]
+
+
+@pytest.fixture(scope="module")
+def promtool(tmp_path_factory: pytest.TempPathFactory) -> Promtool:
+    """Has promtool run tests of the rules, all of which must hold."""
+    program, folder = tool("promtool"), tmp_path_factory.mktemp("rules")
+    (folder / "rules.yaml").write_text(yaml.safe_dump(rules()))
+
+    def test(cases: Sequence[dict[str, Any]]) -> None:
+        body = {"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": list(cases)}
+        (folder / "test.yaml").write_text(json.dumps(body))
+        done = subprocess.run(
+            [program, "test", "rules", "test.yaml"], cwd=folder, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    return test
+
+
+def case(series: Sequence[Series], *, at: int, name: str, expr: str, values: dict[str, float]) -> dict[str, Any]:
+    """One of promtool's tests: what an expression gives at a minute."""
+    return {
+        "name": name,
+        "interval": "1m",
+        "input_series": [each.to_json() for each in series],
+        "promql_expr_test": [
+            {
+                "expr": expr,
+                "eval_time": f"{at}m",
+                "exp_samples": [{"labels": labels, "value": value} for labels, value in values.items()],
+            }
+        ],
+    }
+
+
+def firing(series: Sequence[Series], *alerts: str, at: int, name: str) -> dict[str, Any]:
+    """Say that exactly these alerts fire."""
+    values = {f'{{alertname="{alert}"}}': 1.0 for alert in alerts}
+    expr = 'count by (alertname) (ALERTS{alertstate="firing"}) > bool 0'
+    return case(series, at=at, name=name, expr=expr, values=values)
+
+
+# Rules
+
+
+def test_rules_are_what_prometheus_takes(tmp_path: Path) -> None:
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump(rules()))
+
+    done = subprocess.run(
+        [tool("promtool"), "check", "rules", "--lint=all", "--lint-fatal", tmp_path / "rules.yaml"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{len(ALERTS)} rules found" in done.stdout
+
+
+def test_each_alert_has_a_page_that_its_runbook_url_names_and_each_page_an_alert() -> None:
+    assert {alert: rule["annotations"]["runbook_url"] for alert, rule in ALERTS.items()} == {
+        alert: f"docs/runbooks/{alert}.md" for alert in ALERTS
+    }
+    assert {path.stem for path in RUNBOOKS.glob("*.md")} == ALERTS.keys()
+    for alert in ALERTS:
+        assert (RUNBOOKS / f"{alert}.md").read_text().startswith(f"# {alert}\n")
+
+
+def test_links_of_runbooks_lead_somewhere() -> None:
+    links = [
+        (path.name, link)
+        for path in RUNBOOKS.glob("*.md")
+        for link in re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text())
+    ]
+
+    assert [(name, link) for name, link in links if not (RUNBOOKS / link).exists()] == []
+    assert links
+
+
+def test_runs_that_failed_on_peers_are_told_and_nothing_before(story: Story, promtool: Promtool) -> None:
+    series = story.series()
+
+    promtool(
+        [
+            firing(series, at=RAN - 1, name="an operator that has done nothing"),
+            firing(series, "DragonflyPurgeFailed", at=RAN + 10, name="after the runs"),
+            firing(series, at=RAN + 45, name="much later"),
+        ]
+    )
+
+
+def changed(series: list[Series], name: str, values: str, **labels: str) -> list[Series]:
+    """Let one of the operator's series have other values."""
+    wanted = set(labels.items())
+    found = [each for each in series if each.name == name and wanted <= set(each.labels)]
+    assert len(found) == 1, (name, labels, len(found))
+    return [replace(each, values=values) if each is found[0] else each for each in series]
+
+
+def second_replica(series: list[Series]) -> list[Series]:
+    """Add another operator that tells the same."""
+    others = tuple(sorted({**TARGET, "instance": "10.0.0.2:8080"}.items()))
+    more = [replace(each, labels=tuple(sorted({**dict(each.labels), **dict(others)}.items()))) for each in series]
+    return series + more
+
+
+Change = Callable[[list[Series]], list[Series]]
+BROKEN: dict[str, Change] = {
+    "DragonflyTaskOperatorAbsent": lambda series: [],
+    "DragonflyTaskOperatorNoLeader": lambda series: changed(series, f"{P}_leader", f"0x{MINUTES}"),
+    "DragonflyTaskOperatorSeveralLeaders": second_replica,
+    "DragonflyTaskOperatorBlind": lambda series: changed(series, f"{P}_blind_scopes", f"1x{MINUTES}"),
+    "DragonflyTaskOperatorStuck": lambda series: changed(
+        series, f"{P}_watch_age_seconds", f"0+60x{MINUTES}", kind="TaskDeletion"
+    ),
+    "DragonflyTaskOperatorWatchesUnsteady": lambda series: changed(
+        series, f"{P}_watch_restarts_total", f"0+1x{MINUTES}", kind="TaskSearch"
+    ),
+    "DragonflyTaskOperatorRestarts": lambda series: changed(
+        series, "process_start_time_seconds", "1x30 2x3 3x3 4x3 5x3 6x18"
+    ),
+    "DragonflyTaskOperatorDefect": lambda series: changed(
+        series, f"{P}_runs_total", "0x40 1x20", kind="TaskDeletion", reason="InternalError"
+    ),
+    "DragonflyTaskOperatorCannotWriteStatus": lambda series: changed(
+        series, f"{P}_status_writes_total", f"0+1x{MINUTES}", outcome="failed"
+    ),
+    "DragonflyTaskOperatorReportsLost": lambda series: changed(series, f"{P}_reports_lost_total", "0x40 1x20"),
+    "DragonflyTaskOperatorShort": lambda series: changed(
+        series, f"{P}_own_troubles_total", f"0+2x{MINUTES}", kind="files"
+    ),
+    "DragonflyTaskOperatorFilesLow": lambda series: changed(
+        changed(series, "process_open_fds", f"95x{MINUTES}"), "process_max_fds", f"100x{MINUTES}"
+    ),
+    "DragonflyTaskOperatorQueueLong": lambda series: changed(series, f"{P}_queue_depth", f"3x{MINUTES}"),
+    "DragonflyPurgeFailed": lambda series: changed(
+        series, f"{P}_runs_total", "0x40 1x20", kind="TaskDeletion", reason="DeadlineExceeded"
+    ),
+    "DragonflySchedulersSilent": lambda series: changed(
+        series, f"{P}_rpcs_total", f"0+1x{MINUTES}", method="ListHosts", outcome="UNAVAILABLE"
+    ),
+    "DragonflyPeersFailing": lambda series: changed(
+        changed(
+            series, f"{P}_peers_total", "0x40 2x20", kind="TaskSearch", outcome="unreachable", reason="Unreachable"
+        ),
+        f"{P}_peers_total",
+        "0x40 9x20",
+        kind="TaskSearch",
+        outcome="absent",
+    ),
+    "DragonflyRegistriesFailing": lambda series: changed(
+        series, f"{P}_registry_requests_total", f"0+1x{MINUTES}", outcome="none"
+    ),
+}
+"""For each alert, what becomes of the series of an operator that is well otherwise."""
+
+
+def test_each_alert_tells_of_its_trouble_alone_and_of_no_other(story: Story, promtool: Promtool) -> None:
+    quiet = story.quiet()
+    assert BROKEN.keys() == ALERTS.keys()
+
+    promtool(
+        [
+            firing(quiet, at=50, name="all is well"),
+            *(firing(change(quiet), alert, at=50, name=alert) for alert, change in BROKEN.items()),
+        ]
+    )
+
+
+def test_handing_over_and_a_standby_raise_no_alert(story: Story, promtool: Promtool) -> None:
+    two = second_replica(story.quiet())
+    standby = [
+        replace(each, values="0x30 1x30" if dict(each.labels)["instance"] == "10.0.0.2:8080" else "1x30 0x30")
+        if each.name == f"{P}_leader"
+        else each
+        for each in two
+    ]
+
+    promtool([firing(standby, at=at, name=f"minute {at}") for at in (20, 31, 33, 50)])
+
+
+# Dashboards
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.uid)
+def test_every_query_of_a_dashboard_shows_something_of_a_real_run(
+    story: Story, promtool: Promtool, board: Board
+) -> None:
+    series = story.series()
+    variables = {"$namespace": ".*", "$__rate_interval": "5m", "$__range": "1h"}
+    cases = []
+    for query in board.queries():
+        expr = query.expr
+        for name, value in variables.items():
+            expr = expr.replace(name, value)
+        assert "$" not in expr, expr
+        expr = f"count({expr}) > bool 0"
+        cases.append(case(series, at=RAN + 3, name=query.expr, expr=expr, values={"{}": 1.0}))
+
+    promtool(cases)
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.uid)
+def test_dashboard_is_what_grafanas_library_reads_and_is_written_anew(board: Board) -> None:
+    text = (FOLDER / f"{board.uid}.json").read_text()
+    read = json.loads(text)
+
+    assert text == text_of(board), "run make generate"
+    assert len({panel["id"] for panel in read["panels"]}) == len(read["panels"])
+    assert Dashboard.from_json(read).uid == board.uid
+
+
+def test_page_describes_every_panel() -> None:
+    assert PAGE.read_text() == page(), "run make generate"
+    for board in BOARDS:
+        for row in board.rows:
+            for panel in row.panels:
+                assert f"**{panel.title}**: {panel.says}" in PAGE.read_text()
+
+
+def test_metrics_that_rules_and_dashboards_name_are_those_of_a_real_run(story: Story) -> None:
+    asked = NAMED | named_in(query.expr for board in BOARDS for query in board.queries())
+
+    assert asked - {name for name, _ in story.after} == set()
+
+
+def test_every_metric_has_a_line_in_the_docs(story: Story) -> None:
+    documented = set(re.findall(rf"`({P}_\w+)", (ROOT / "docs" / "observability.md").read_text()))
+    exposed = {name for name, _ in story.after if name.startswith(P) and not name.endswith("_created")}
+
+    assert {re.sub(r"_(bucket|count|sum)$", "", name) for name in exposed} == documented
+
+
+# What is applied
+
+
+def test_monitors_find_the_pods_and_their_port(kubectl: Kubectl) -> None:
+    built = list(yaml.safe_load_all(kubectl.must("kustomize", ROOT / "deploy" / "overlays" / "monitoring")))
+    by_kind = {each["kind"]: each for each in built}
+    pods = by_kind["Deployment"]["spec"]["template"]
+    monitor = by_kind["PodMonitor"]
+
+    assert monitor["metadata"]["namespace"] == by_kind["Deployment"]["metadata"]["namespace"]
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= pods["metadata"]["labels"].items()
+    ports = {port["name"] for container in pods["spec"]["containers"] for port in container["ports"]}
+    assert {end["port"] for end in monitor["spec"]["podMetricsEndpoints"]} <= ports
+    boards = next(each for each in built if each["metadata"]["name"] == "dragonfly-task-operator-dashboards")
+    assert boards["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert boards["data"] == {f"{board.uid}.json": text_of(board) for board in BOARDS}
+
+
+def test_service_stands_in_for_the_pod_monitor(kubectl: Kubectl, tmp_path: Path) -> None:
+    overlay = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": [str(_relative(tmp_path, "deploy/base"))],
+        "components": [
+            str(_relative(tmp_path, f"deploy/components/{name}")) for name in ("monitoring", "monitoring-service")
+        ],
+    }
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
+
+    by_kind = {each["kind"]: each for each in yaml.safe_load_all(kubectl.must("kustomize", tmp_path))}
+
+    service, monitor = by_kind["Service"], by_kind["ServiceMonitor"]
+    assert "PodMonitor" not in by_kind
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    pods = by_kind["Deployment"]["spec"]["template"]
+    assert service["spec"]["selector"].items() <= pods["metadata"]["labels"].items()
+    assert {end["port"] for end in monitor["spec"]["endpoints"]} == {port["name"] for port in service["spec"]["ports"]}
+
+
+def _relative(start: Path, path: str) -> Path:
+    return Path("/".join([".."] * len(start.resolve().parts[1:])) + str(ROOT / path))
