@@ -69,15 +69,19 @@ class Series:
 Key = tuple[str, tuple[tuple[str, str], ...]]
 
 
-def scraped(operator: Replica) -> dict[Key, float]:
-    """Scrape as Prometheus does: the value of each series."""
+def text_of_metrics(operator: Replica) -> str:
     with urllib.request.urlopen(operator.metrics_url, timeout=10) as answer:
-        families = text_string_to_metric_families(answer.read().decode())
-        return {
-            (sample.name, tuple(sorted({**sample.labels, **TARGET}.items()))): sample.value
-            for family in families
-            for sample in family.samples
-        }
+        text: str = answer.read().decode()
+        return text
+
+
+def scraped(text: str) -> dict[Key, float]:
+    """Take in what an operator gives, as Prometheus does: the value of each series."""
+    return {
+        (sample.name, tuple(sorted({**sample.labels, **TARGET}.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,8 @@ class Story:
 
     before: dict[Key, float]
     after: dict[Key, float]
+    text: str
+    """What the operator gave in the end."""
 
     def series(self) -> list[Series]:
         """Tell it: what was there before, minute by minute, and from then on what was there after."""
@@ -121,7 +127,7 @@ def story(
     with replicas(control_plane, arguments, tmp_path_factory.mktemp("operator")) as start:
         operator = start()
         operator.comes_up()
-        before = scraped(operator)
+        before = scraped(text_of_metrics(operator))
         for node in ("n1", "n2", "n3", "n4", "n5"):
             world.caches("a1" * 32, on=node)
         run(manifest("TaskSearch", "found", {"taskID": "a1" * 32}), "Found")
@@ -138,7 +144,8 @@ def story(
         world.is_put_right()
         ended = f'{P}_runs_total{{kind="TaskSearch",reason="NoSchedulerReachable"}}'
         wait_for(lambda: operator.metrics().get(ended) == 1, what="the last run to be counted", seconds=10)
-        yield Story(before, scraped(operator))
+        text = text_of_metrics(operator)
+        yield Story(before, scraped(text), text)
 
 
 Promtool = Callable[[Sequence[dict[str, Any]]], None]
@@ -321,6 +328,14 @@ def test_handing_over_and_a_standby_raise_no_alert(story: Story, promtool: Promt
     ]
 
     promtool([firing(standby, at=at, name=f"minute {at}") for at in (20, 31, 33, 50)])
+
+
+def test_metrics_are_as_prometheus_wants_them(story: Story) -> None:
+    done = subprocess.run(
+        [tool("promtool"), "check", "metrics"], input=story.text, capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
 # Dashboards
