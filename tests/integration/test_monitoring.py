@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -92,6 +93,8 @@ class Story:
     after: dict[Key, float]
     text: str
     """What the operator gave in the end."""
+    peers: dict[str, int]
+    """Of all deletions but the dry run together, by the statuses' own counts."""
 
     def series(self) -> list[Series]:
         """Tell it: what was there before, minute by minute, and from then on what was there after."""
@@ -145,7 +148,8 @@ def story(
         ended = f'{P}_runs_total{{kind="TaskSearch",reason="NoSchedulerReachable"}}'
         wait_for(lambda: operator.metrics().get(ended) == 1, what="the last run to be counted", seconds=10)
         text = text_of_metrics(operator)
-        yield Story(before, scraped(text), text)
+        told = [kubectl.get("tdel", name)["status"]["peers"] for name in ("failing", "mended")]
+        yield Story(before, scraped(text), text, dict(sum(map(Counter, told), Counter[str]())))
 
 
 Promtool = Callable[[Sequence[dict[str, Any]]], None]
@@ -336,6 +340,30 @@ def test_metrics_are_as_prometheus_wants_them(story: Story) -> None:
     )
 
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_peers_are_counted_as_the_statuses_have_them(story: Story) -> None:
+    counted = Counter[str]()
+    for (name, labels), value in story.after.items():
+        by = dict(labels)
+        if name == f"{P}_peers_total" and by["kind"] == "TaskDeletion":
+            counted[by["outcome"]] += int(value)
+    dry_run = {"holding": 5, "absent": story.peers["total"] // 2 - 5}
+
+    assert counted["deleted"] == story.peers["deleted"] > 0
+    assert counted["failed"] == story.peers["failed"] == 1
+    assert counted["unreachable"] == story.peers["unreachable"] == 1
+    assert counted["absent"] == story.peers["alreadyAbsent"] + dry_run["absent"]
+    assert counted["holding"] == dry_run["holding"]
+
+
+def test_no_duration_of_a_real_run_is_negative_and_watches_are_young(story: Story) -> None:
+    durations = {key: value for key, value in story.after.items() if "_seconds" in key[0]}
+    ages = [value for (name, _), value in durations.items() if name == f"{P}_watch_age_seconds"]
+
+    assert min(durations.values()) >= 0
+    assert len(ages) == 2
+    assert max(ages) < 60
 
 
 # Dashboards
