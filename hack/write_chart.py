@@ -1,4 +1,4 @@
-"""`python -m hack.write_chart`: CRDs, rights, policies, settings and version of the Helm chart, from their places.
+"""`python -m hack.write_chart`: what the Helm chart repeats of other places, down to the names of settings.
 
 A chart can read no file outside of itself, so it has copies; CI fails when they are not those of `make generate`.
 """
@@ -28,12 +28,16 @@ _NO_CONFIG = ("clusters", "scheduler", "kubeconfig", "leader_elect", "health_bin
 
 def sources() -> Mapping[str, Path]:
     """Give each file that the chart has a copy of, by its name under `files/`."""
+    monitoring = _DEPLOY / "components" / "monitoring"
+    dashboards = sorted((monitoring / "dashboards").glob("*.json"))
     policies = sorted(each for each in (_DEPLOY / "policies").glob("*.yaml") if each.stem not in _NO_POLICIES)
     return {
         "rbac.yaml": _DEPLOY / "base" / "rbac.yaml",
         "user-roles.yaml": _DEPLOY / "base" / "user-roles.yaml",
         "lease-rights.yaml": _DEPLOY / "overlays" / "ha" / "lease-rights.yaml",
         "pod-peers.yaml": _DEPLOY / "components" / "pod-peers" / "role.yaml",
+        "monitoring/prometheus-rule.yaml": monitoring / "prometheus-rule.yaml",
+        **{f"monitoring/dashboards/{each.name}": each for each in dashboards},
         **{f"policies/{each.name}": each for each in policies},
     }
 

@@ -30,6 +30,10 @@ ALL = {
         "certManager": {"enabled": True, "issuerRef": {"kind": "ClusterIssuer", "name": "dragonfly-ca"}},
     },
     "registrySecrets": [{"namespace": "team-a", "names": ["regcred"]}],
+    "monitoring": {
+        "labels": {"release": "kube-prometheus-stack"},
+        **{each: {"enabled": True} for each in ("podMonitor", "prometheusRule", "dashboards")},
+    },
     "policies": dict.fromkeys(("allowedTargets", "noTaskIDs", "deletionWindow", "maxTargets", "requestedBy"), True),
     "serviceAccount": {"annotations": {"example.com/role": "operator"}},
     "image": {"repository": "registry.example.com/operator", "digest": f"sha256:{'0' * 64}", "pullPolicy": "Always"},
@@ -48,6 +52,7 @@ ALL = {
 VALUES: Mapping[str, Mapping[str, Any]] = {
     "defaults": {},
     "all": ALL,
+    "service-monitor": {"monitoring": {"serviceMonitor": {"enabled": True}}},
     "clusters": {
         "clusters": [
             {

@@ -21,10 +21,15 @@ PEERS = {"dragonfly": {"peers": {"enabled": True}}}
 POLICIES = ("allowedTargets", "noTaskIDs", "deletionWindow", "maxTargets", "requestedBy")
 SECRETS = {"registrySecrets": [{"namespace": "team-a", "names": ["regcred", "registry-login", "registry-ca"]}]}
 
+MONITORING = {"prometheusRule": {"enabled": True}, "dashboards": {"enabled": True}}
+
 SELECTORS: dict[str, list[tuple[str, ...]]] = {
     "Deployment": [("spec", "selector", "matchLabels"), ("spec", "template", "metadata", "labels")],
     "PodDisruptionBudget": [("spec", "selector", "matchLabels")],
     "NetworkPolicy": [("spec", "podSelector", "matchLabels")],
+    "PodMonitor": [("spec", "selector", "matchLabels")],
+    "ServiceMonitor": [("spec", "selector", "matchLabels")],
+    "Service": [("spec", "selector")],
 }
 
 
@@ -57,7 +62,7 @@ def without_what_kustomize_alone_has(objects: list[Object]) -> Objects:
     """Undo the named differences of `deploy/`."""
     kept = [each for each in copy.deepcopy(objects) if each["kind"] != "Namespace"]  # helm's --create-namespace
     for each in kept:
-        if each["kind"] == "ConfigMap" and each["metadata"]["name"].startswith("dragonfly-task-operator-"):
+        if each["kind"] == "ConfigMap" and "config.yaml" in each["data"]:
             each["metadata"]["name"] = "dragonfly-task-operator"
         if each["kind"] == "Deployment":
             config = at(each, ("spec", "template", "spec"))["volumes"][0]["configMap"]
@@ -92,6 +97,15 @@ def at(body: Object, path: tuple[str, ...]) -> dict[str, Any]:
     [
         pytest.param({}, [""], [], id="base"),
         pytest.param(HA, ["overlays/ha"], [], id="ha"),
+        pytest.param(
+            {"monitoring": MONITORING | {"podMonitor": {"enabled": True}}}, ["overlays/monitoring"], [], id="monitoring"
+        ),
+        pytest.param(
+            {"monitoring": MONITORING | {"serviceMonitor": {"enabled": True}}},
+            [""],
+            ["components/monitoring", "components/monitoring-service"],
+            id="monitoring-service",
+        ),
         pytest.param({"policies": dict.fromkeys(POLICIES, True)}, ["", "policies"], [], id="policies"),
     ],
 )
@@ -194,6 +208,7 @@ def test_settings_that_the_chart_makes_are_taken_by_the_operator(helm: Helm, tmp
             "parallelism": 2000,
             "namespace": ["a", "b"],
             "registryAllowlist": ["r.example"],
+            "auditLog": "-",
         },
     }
     config = tmp_path / "config.yaml"
@@ -201,7 +216,7 @@ def test_settings_that_the_chart_makes_are_taken_by_the_operator(helm: Helm, tmp
 
     taken = settings.load({}, config=config)
 
-    assert (taken.rpc_timeout, taken.parallelism, taken.namespace) == (3.0, 2000, ("a", "b"))
+    assert (taken.rpc_timeout, taken.parallelism, taken.namespace, taken.audit_log) == (3.0, 2000, ("a", "b"), "-")
 
 
 def test_two_releases_in_one_namespace_share_nothing(helm: Helm) -> None:
@@ -233,6 +248,7 @@ def test_two_releases_in_one_namespace_share_nothing(helm: Helm) -> None:
         ({"registrySecrets": [{"namespace": "a", "names": []}]}, "registrySecrets/0/names"),
         ({"tls": {"certManager": {"enabled": True}}}, "issuerRef"),
         ({"policies": {"allowedURLs": True}}, "allowedURLs"),
+        ({"monitoring": {"podMonitor": {"enabled": True}, "serviceMonitor": {"enabled": True}}}, "monitoring"),
     ],
 )
 def test_values_that_mean_nothing_are_refused_by_name(helm: Helm, values: dict[str, Any], what: str) -> None:
