@@ -20,7 +20,7 @@ SELECTOR = 'namespace=~"$namespace"'
 """What every query selects by."""
 
 SOURCE = dashboard.DataSourceRef(type_val="prometheus", uid="${datasource}")
-WIDTH = 24
+_WITHOUT_TIME = dashboard.DataTransformerConfig(id_val="organize", options={"excludeByName": {"Time": True}})
 STAT_HEIGHT, HEIGHT = 4, 8
 
 
@@ -147,7 +147,8 @@ def _number(panel: Panel) -> stat.Panel:
 
 def _table(panel: Panel) -> table.Panel:
     maker = table.Panel().title(panel.title).description(panel.says).datasource(SOURCE).unit(panel.unit)
-    maker.span(panel.width).height(HEIGHT)
+    maker.span(panel.width).height(HEIGHT).show_header(True)
+    maker.with_transformation(_WITHOUT_TIME)
     for target in _targets(panel):
         maker.with_target(target.instant().format(PromQueryFormat.TABLE))
     return maker
@@ -162,6 +163,7 @@ def _lines(panel: Panel) -> timeseries.Panel:
         .placement(common.LegendPlacement.BOTTOM)
         .show_legend(True)
     )
+    maker.fill_opacity(10)
     if panel.shape is Shape.STACK:
         maker.stacking(make_common.StackingConfig().mode(common.StackingMode.NORMAL)).fill_opacity(30)
     for target in _targets(panel):

@@ -29,7 +29,7 @@ class Crowd:
         self.waiting = self.inside = 0
 
     async def __aenter__(self) -> None:
-        since = asyncio.get_running_loop().time()
+        since = 0.0 if self._waited is None else asyncio.get_running_loop().time()
         self.waiting += 1
         try:
             await self._turns.acquire()

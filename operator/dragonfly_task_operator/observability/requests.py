@@ -54,7 +54,7 @@ class Requests(Collector):
         durations = HistogramMetricFamily(
             f"{self._name}_seconds", f"{self._what}: from sending to the answer.", labels=self._labels
         )
-        for labels, tally in list(self._by.items()):
+        for labels, tally in self._by.copy().items():
             *buckets, total, unsent = tally.copy()
             counts.add_metric(labels, sum(buckets) + unsent)
             below, cumulative = 0.0, []
