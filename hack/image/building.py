@@ -15,7 +15,8 @@ from hack.image.errors import ImageError
 from hack.image.rooms import PROGRAMS, Room
 
 _KEPT_OUT = {*PROGRAMS, "opt", "proc", "dev", "sys", "run", "tmp", "mnt", "boot", "lost+found", "root"}
-"""Folders at the root that a stage that is being built does not see as the machine has them."""
+"""Folders at the root that a stage that is being built does not see as the machine has them. The others it does see, as
+pip's settings may lead there, and what is in /opt."""
 
 _FROM_OUTSIDE = ("PIP_", "SSL_", "http_", "https_", "no_", "HTTP_", "HTTPS_", "NO_", "REQUESTS_")
 """Beginnings of variables that say how this machine reaches package registries."""
@@ -68,10 +69,11 @@ def build(stages: Iterable[Stage], *, checkout: Path, into: Path, python: Path, 
 
 def _run(made: Built, step: Run, python: Path) -> None:
     stage = made.stage
-    others = [path for path in Path("/").iterdir() if path.name not in _KEPT_OUT and path.is_dir()]
+    others = [path for path in Path("/").iterdir() if path.name not in _KEPT_OUT]
+    others += Path("/opt").iterdir()
     room = Room(
         python,
-        shown={str(path): path for path in others if not path.is_symlink()},
+        shown={str(path): path for path in others if path.is_dir() and not path.is_symlink()},
         writable={"/opt": made.path("opt"), "/tmp": made.path("tmp")},  # noqa: S108 - the stage's own
     )
     if stage.workdir != PurePosixPath("/"):

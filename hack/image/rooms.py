@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,7 @@ class Room:
     """What a command finds.
 
     Attributes:
-        python: the prefix of the Python that is at /usr/local, where an image of Python has it.
+        python: the prefix of the Python that is in /usr/local, where an image of Python has it.
         shown: folders and files of the machine, by where they are in the room; read-only.
         writable: the same, writable.
     """
@@ -46,7 +47,13 @@ class Room:
             become += ["--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"]
         given = [f"{name}={value}" for name, value in environment.items()]
         inside = shlex.join([*become, "env", "-i", f"--chdir={folder}", *given, *command])
-        return ["unshare", "--mount", "sh", "-euc", f"{self._mounts()}\nexec chroot . {inside}"]
+        return [
+            shutil.which("unshare") or "unshare",
+            "--mount",
+            "sh",
+            "-euc",
+            f"{self._mounts()}\nexec chroot . {inside}",
+        ]
 
     def _mounts(self) -> str:
         lines = ["mount --make-rprivate /", "mount -t tmpfs -o mode=755 tmpfs /mnt", "cd /mnt", "mkdir dev proc"]
@@ -57,11 +64,15 @@ class Room:
                 lines.append(f"ln -s {shlex.quote(os.readlink(path))} {name}")
             elif path.is_dir():
                 lines += _bound(path, name)
-        lines += _mounted(self.python, "usr/local")
-        for where, path in self.shown.items():
-            lines += _bound(path, where.strip("/"))
+        if not self.python.is_relative_to("/usr"):
+            # Over what the machine has there; and where it was made for, as it may look for its libraries there.
+            lower = shlex.quote(f"lowerdir={self.python}:/usr/local")
+            lines.append(f"mount -t overlay -o ro,{lower} overlay usr/local")
+            lines += _bound(self.python, str(self.python).strip("/"))
         for where, path in self.writable.items():
             lines += _bound(path, where.strip("/"), mode="rw")
+        for where, path in self.shown.items():  # later, as it may be inside of these
+            lines += _bound(path, where.strip("/"))
         return "\n".join([*lines, "mount -o remount,ro /mnt"])
 
 
