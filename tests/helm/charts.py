@@ -93,8 +93,9 @@ def _overlay(resources: Sequence[str], components: Sequence[str], namespace: str
 
 
 def documents(text: str) -> list[Object]:
-    """Read YAML documents, the empty ones left out."""
-    return [each for each in yaml.safe_load_all(text) if each]
+    """Read YAML documents, the empty ones left out; by libyaml, where there is one: CRDs are long."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return [each for each in yaml.load_all(text, Loader=loader) if each]
 
 
 def by_name(objects: Sequence[Object]) -> Objects:

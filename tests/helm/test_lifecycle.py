@@ -153,6 +153,8 @@ def test_objects_live_through_an_upgrade_a_rollback_and_an_uninstallation(
     assert kubectl.get("taskdeletion", "from-before")["spec"]["targets"] == [{old: "a1" * 32}]
 
     helm.must("install", "operator", CHART, *there)
+    helm.must("upgrade", "operator", CHART, *there, values={"crds": {"install": False}})
+    assert understands(kubectl, new)
     helm.must("uninstall", "operator", *there)
 
 

@@ -166,6 +166,44 @@ def test_dragonfly_is_looked_for_as_its_own_chart_names_it(
     assert cluster["peers"]["labelSelector"] == f"app={fullname},component in (client,seed-client)"
 
 
+SERVICE = {"namespace": "a", "name": "b"}
+
+
+@pytest.mark.parametrize(
+    ("values", "ports"),
+    [
+        ({"dragonfly": {"schedulerPort": 8003, "peers": {"port": 4001}}}, [8003, 4001]),
+        ({"clusters": [{"schedulers": ["a.example.com:9002", "[fd00::7]:9003"]}]}, [9002, 9003, 4000]),
+        ({"clusters": [{"schedulers": [{"service": SERVICE | {"port": 9002}}]}]}, [9002, 4000]),
+        ({"clusters": [{"schedulers": [{"service": SERVICE | {"port": "9002"}}]}]}, [9002, 4000]),
+        ({"clusters": [{"schedulers": [{"service": SERVICE | {"port": "grpc"}}]}]}, [4000]),
+        (
+            {"clusters": [{"schedulers": ["a:8002"], "peers": {"namespace": "a", "labelSelector": "b", "port": 4007}}]},
+            [8002, 4007, 4000],
+        ),
+        ({"clusters": [{"schedulers": ["a:8002"]}, {"name": "b", "schedulers": ["b:8002"]}]}, [8002, 4000]),
+    ],
+)
+def test_network_policy_lets_through_what_the_settings_name(
+    helm: Helm, values: dict[str, Any], ports: list[int]
+) -> None:
+    (policy,) = (each for each in helm.renders(values) if each["kind"] == "NetworkPolicy")
+
+    allowed = [(each["port"], each["protocol"]) for each in policy["spec"]["egress"][0]["ports"]]
+    dns = [(53, "UDP"), (53, "TCP")]
+    assert allowed == [*dns, (443, "TCP"), (6443, "TCP"), *((port, "TCP") for port in ports)]
+
+
+def test_pods_are_listed_where_clusters_have_them(helm: Helm) -> None:
+    peers = [{"namespace": namespace, "labelSelector": "app=dfdaemon"} for namespace in ("a", "b", "b")]
+    clusters = [{"name": f"c{n}", "schedulers": ["x:8002"], "peers": each} for n, each in enumerate(peers)]
+
+    rendered = by_name(helm.renders({"clusters": clusters}))
+
+    roles = [name for name in rendered if name.startswith("Role/")]
+    assert roles == [f"Role/{each}/dragonfly-task-operator-peers" for each in ("a", "b")]
+
+
 def config_of(rendered: Objects, namespace: str = "dragonfly-task-operator") -> dict[str, Any]:
     text = rendered[f"ConfigMap/{namespace}/dragonfly-task-operator"]["data"]["config.yaml"]
     return dict(yaml.safe_load(text))

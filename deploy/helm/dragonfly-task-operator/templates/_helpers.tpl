@@ -96,6 +96,23 @@ app={{ include "dto.dragonfly.fullname" . }},component in (client,seed-client)
 {{- $namespaces | uniq | toJson -}}
 {{- end -}}
 
+{{/* The ports of schedulers and peers, as JSON; of a Service whose port has a name, it is not known. */}}
+{{- define "dto.dragonflyPorts" -}}
+{{- $ports := list -}}
+{{- range default (list (include "dto.cluster" . | fromYaml)) .Values.clusters -}}
+{{- range .schedulers -}}
+{{- $port := kindIs "string" . | ternary (toString . | regexFind "[0-9]+$") (dig "service" "port" "" (kindIs "map" . | ternary . dict) | toString) -}}
+{{- if regexMatch "^[0-9]+$" $port -}}
+{{- $ports = append $ports (int $port) -}}
+{{- end -}}
+{{- end -}}
+{{- with .peers -}}
+{{- $ports = append $ports (default 4000 .port | int) -}}
+{{- end -}}
+{{- end -}}
+{{- append $ports (int .Values.dragonfly.peers.port) | uniq | toJson -}}
+{{- end -}}
+
 {{- define "dto.tlsSecret" -}}
 {{- default (printf "%s-tls" (include "dto.fullname" .)) .Values.tls.secretName -}}
 {{- end -}}
