@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TypeAlias
 
 from dragonfly_task_operator.engine.clearing import Note
 from dragonfly_task_operator.engine.crowd import Crowd
 from dragonfly_task_operator.engine.fanout import TASKS_AT_ONCE, fan_out
 from dragonfly_task_operator.engine.identity import TaskID
+from dragonfly_task_operator.engine.lateness import Lateness
 from dragonfly_task_operator.engine.ledger import HeldUp, Ledger, Outcome
 from dragonfly_task_operator.engine.model import Host, HostID, PlannedTask
 from dragonfly_task_operator.engine.ports import Clock, Peers, Schedulers
@@ -71,6 +71,8 @@ class Rounds:
         parallelism: most peers asked at once.
         crowd: how many objects may fan out at once; all others wait in line.
         trouble: why no round could be held lately, if none could.
+        is_in_line: whether it has yet to be this run's turn for the first time.
+        was_late: whether this process was late itself when it asked peers last.
         count_own: told of each request that this process could not make.
     """
 
@@ -83,6 +85,8 @@ class Rounds:
     parallelism: int
     crowd: Crowd
     trouble: RunError | None = None
+    is_in_line: bool = False
+    was_late: bool = False
     count_own: Callable[[OwnTrouble], None] = ignore
 
     async def learn_hosts(self) -> list[Host]:
@@ -128,15 +132,38 @@ class Rounds:
         return new
 
     async def ask_everyone(self, ask: Ask) -> None:
-        """Hold the first round: every peer about every task, and meanwhile the schedulers about what they know."""
-        await self.learn_hosts()
-        works: tuple[Callable[[], Awaitable[None]], ...] = (
-            self.learn_metadata,
-            partial(self.hold, self.all_pairs, ask),
-        )
+        """Hold the first round: every peer about every task, and meanwhile the schedulers about what they know.
+
+        Hosts are learnt when it is this run's turn: while a thousand runs wait in line, none of them knows ten thousand
+        hosts. Where there are none to learn, the turn goes to the next until it is tried again.
+        """
+        known = asyncio.Event()
+
+        async def learn_and_list() -> Pairs:
+            self.is_in_line = False
+            await self._list_hosts_if_able()
+            known.set()
+            return self.pairs_of(self.ledger.hosts)
+
+        async def ask_all() -> None:
+            round_ = 0
+            while True:
+                self.is_in_line = True
+                try:
+                    return await self.hold(learn_and_list, ask)
+                except (NoSchedulerReachable, NoPeersKnown) as trouble:
+                    self.trouble = trouble
+                await asyncio.sleep(backoff(round_, self.jitter))
+                round_ += 1
+
+        async def learn_metadata() -> None:
+            await known.wait()
+            await self._learn_metadata()
+
+        works: tuple[Callable[[], Awaitable[None]], ...] = (learn_metadata, ask_all)
         await fan_out(works, lambda work: work(), at_once=len(works))
 
-    async def learn_metadata(self) -> None:
+    async def _learn_metadata(self) -> None:
         """Ask the schedulers what they know of each task. What they don't know stays unknown."""
 
         async def learn(task: PlannedTask) -> None:
@@ -155,10 +182,6 @@ class Rounds:
 
         await fan_out(self.ledger.tasks, learn, at_once=TASKS_AT_ONCE)
 
-    async def all_pairs(self) -> Pairs:
-        """Every task, for every known host."""
-        return self.pairs_of(self.ledger.hosts)
-
     def pairs_of(self, hosts: Iterable[HostID]) -> Pairs:
         """Every task, for these hosts."""
         ids = tuple(task.id for task in self.ledger.tasks)
@@ -176,6 +199,7 @@ class Rounds:
             ask: asks one peer.
         """
         waits = 0
+        self.was_late = False
         while left := await self._ask_once(pairs, ask):
             await asyncio.sleep(own_backoff(waits, self.jitter))
             waits += 1
@@ -211,7 +235,10 @@ class Rounds:
                 left[host.id] = held_up
 
         async with self.crowd:
-            await fan_out(list((await pairs()).items()), visit, at_once=self.parallelism)
+            due = list((await pairs()).items())
+            with Lateness() as lateness:
+                await fan_out(due, visit, at_once=self.parallelism)
+        self.was_late |= lateness.was_late
         self._note_departed()
         return left
 

@@ -88,7 +88,9 @@ class Run:
         except TimeoutError:
             rounds = self._rounds
             self._last = summarise(self.ledger)
-            return verdict.out_of_time(self.spec, self._last, rounds.trouble if rounds else self._trouble)
+            if rounds is None:
+                return verdict.out_of_time(self.spec, self._last, self._trouble)
+            return verdict.out_of_time(self.spec, self._last, rounds.trouble, is_in_line=rounds.is_in_line)
         self._last = summarise(ledger, is_complete=True)
         return verdict.judge(self.spec, ledger, self._last, carried=self.carried)
 
@@ -175,5 +177,5 @@ class Run:
                 ),
                 carried=self.carried,
             ),
-            verdict.progress(self.spec, rounds.ledger, summary, rounds.trouble),
+            verdict.progress(self.spec, rounds.ledger, summary, rounds.trouble, is_in_line=rounds.is_in_line),
         )

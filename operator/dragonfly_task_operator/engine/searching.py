@@ -8,7 +8,6 @@ from functools import partial
 
 from dragonfly_task_operator.engine.clearing import Note
 from dragonfly_task_operator.engine.identity import TaskID
-from dragonfly_task_operator.engine.lateness import Lateness
 from dragonfly_task_operator.engine.model import Absent, Host, Presence
 from dragonfly_task_operator.engine.outcomes import Failed, Holds
 from dragonfly_task_operator.engine.rounds import ListPairs, Rounds, backoff, these
@@ -52,12 +51,11 @@ async def _ask(rounds: Rounds, round_: Awaitable[None]) -> ListPairs:
     take three times as long. Two are asked again all the same: one that this process may not have heard in time, being
     late itself; and one that seems to have left the cluster, which is not said of a peer that was asked once.
     """
-    with Lateness() as lateness:
-        await round_
-    ledger = rounds.ledger
+    await round_
+    ledger, was_late = rounds.ledger, rounds.was_late
 
     def due(tally: Tally) -> PeerSet:
-        had_its_time = 0 if lateness.was_late else tally.failing(PeerReason.TIMEOUT) & ~departed
+        had_its_time = 0 if was_late else tally.failing(PeerReason.TIMEOUT) & ~departed
         return tally.of(Mark.RETRYABLE) & ~had_its_time
 
     departed = ledger.set_of(ledger.departed)

@@ -98,14 +98,16 @@ def resolving(trouble: RunError | None) -> Verdict:
     return Verdict(Reason.RUNNING, "resolving targets") if trouble is None else _held_up(trouble)
 
 
-def progress(spec: Spec, ledger: Ledger, summary: Summary, trouble: RunError | None) -> Verdict:
-    """Say how far a run is that goes on."""
+def progress(
+    spec: Spec, ledger: Ledger, summary: Summary, trouble: RunError | None, *, is_in_line: bool = False
+) -> Verdict:
+    """Say how far a run is that goes on. One that is in line has not had its turn yet to ask peers."""
     if trouble is not None:
         return _held_up(trouble)
     counts = summary.counts
     held_up = _own_trouble(summary)
     if not counts.total:
-        return Verdict(Reason.RUNNING, "listing peers")
+        return Verdict(Reason.RUNNING, "waiting for its turn to ask peers" if is_in_line else "listing peers")
     found = f"deleted from {counts.deleted}" if deletes(spec) else f"cached on {counts.caching}"
     failing = _trouble(summary)
     return Verdict(
@@ -117,11 +119,17 @@ def progress(spec: Spec, ledger: Ledger, summary: Summary, trouble: RunError | N
     )
 
 
-def out_of_time(spec: Spec, summary: Summary, trouble: RunError | None) -> Verdict:
-    """Judge a run that its deadline ended."""
+def out_of_time(spec: Spec, summary: Summary, trouble: RunError | None, *, is_in_line: bool = False) -> Verdict:
+    """Judge a run that its deadline ended. One that is in line had not had its turn yet to ask peers."""
     limit = f"after {spec.active_deadline_seconds} s (spec.activeDeadlineSeconds)"
     if trouble is not None:
         return Verdict(Reason(trouble.reason), cut(f"gave up {limit}: {redact(str(trouble))}", MAX_MESSAGE))
+    if is_in_line:
+        return Verdict(
+            Reason.DEADLINE_EXCEEDED,
+            f"stopped {limit} while other objects had their turn to ask peers; raise the deadline and set a new"
+            " spec.runID to run again",
+        )
     failing = _trouble(summary)
     first = summary.failures[0] if summary.failures else None
     held_up = _own_trouble(summary)

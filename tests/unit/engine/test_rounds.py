@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -163,15 +164,65 @@ async def test_objects_wait_in_line_when_the_crowd_is_full() -> None:
     world.peer("n1")
     rounds = world.rounds()
     rounds.crowd = Crowd(1)
-    await rounds.learn_hosts()
 
     async def ask(host: Host, tasks: Sequence[TaskID], note: Note) -> None:
         await asyncio.sleep(1)
         note(TASK, ABSENT)
 
-    await asyncio.gather(*(rounds.hold(rounds.all_pairs, ask) for _ in range(3)))
+    await asyncio.gather(*(rounds.ask_everyone(ask) for _ in range(3)))
 
     assert now() == 3
+
+
+@pytest.mark.looptime
+async def test_run_in_line_has_learnt_nothing_and_says_so() -> None:
+    world = World(latency=10)
+    world.peer("n1")
+    crowd = Crowd(1)
+    runs = [world.search(), world.search()]
+    for run in runs:
+        run.means = replace(run.means, crowd=crowd)
+    tasks = [asyncio.ensure_future(run.execute()) for run in runs]
+    await asyncio.sleep(5)
+
+    said = [run.snapshot()[1].message for run in runs]
+    listed = list(world.listed_at)
+    await asyncio.gather(*tasks)
+
+    assert said[1] == "waiting for its turn to ask peers"
+    assert said[0].startswith("0 of 1 (task, peer) pairs settled")
+    assert (listed, world.listed_at) == ([0], [0, 10])
+
+
+@pytest.mark.looptime
+async def test_run_that_has_no_peers_leaves_its_turn_to_the_next() -> None:
+    world = World()
+    world.peer("n1").caches()
+    crowd = Crowd(1)
+    without, run = world.search(schedulerClusterIDs=[7], activeDeadlineSeconds=300), world.search()
+    for each in (without, run):
+        each.means = replace(each.means, crowd=crowd)
+
+    (_, none), (_, verdict) = await asyncio.gather(end_of(without), end_of(run))
+
+    assert (none.reason, verdict.reason) == (Reason.NO_PEERS_KNOWN, Reason.FOUND)
+
+
+@pytest.mark.looptime
+async def test_run_whose_turn_did_not_come_in_its_time_says_so() -> None:
+    world = World(latency=100)
+    world.peer("n1")
+    crowd = Crowd(1)
+    first, late = world.search(), world.search(activeDeadlineSeconds=50)
+    for run in (first, late):
+        run.means = replace(run.means, crowd=crowd)
+
+    _, (_, verdict) = await asyncio.gather(end_of(first), end_of(late))
+
+    assert (verdict.reason, "while other objects had their turn to ask peers" in verdict.message) == (
+        Reason.DEADLINE_EXCEEDED,
+        True,
+    )
 
 
 @pytest.mark.looptime

@@ -208,6 +208,12 @@ def test_progress_begins_with_listing_peers() -> None:
     assert progress(search(), Ledger(()), summarise(Ledger(())), None) == Verdict(Reason.RUNNING, "listing peers")
 
 
+def test_progress_of_a_run_in_line_says_that_it_waits() -> None:
+    waiting = progress(search(), Ledger(()), summarise(Ledger(())), None, is_in_line=True)
+
+    assert waiting == Verdict(Reason.RUNNING, "waiting for its turn to ask peers")
+
+
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
