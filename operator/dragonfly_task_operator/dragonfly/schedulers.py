@@ -34,6 +34,9 @@ _VERSION = re.compile(r"v?[0-9][0-9A-Za-z.+_-]{0,62}", re.ASCII)
 _ASKING = "dragonfly-task-operator"
 """A scheduler refuses a StatTask without a host id, whichever, as an invalid argument."""
 
+HOSTS_IN_A_TURN = 500
+"""Read of a scheduler's list before others get their turn: some milliseconds' worth."""
+
 UNKNOWN_SCHEDULER_CLUSTER = 0
 """Of a pod that no scheduler lists. Dragonfly's own ids begin at 1."""
 
@@ -196,8 +199,13 @@ class GrpcSchedulers:
             except RpcError as error:
                 return error
             session = self._sessions.of(connection)
-        hosts = (_host(host, cluster) for host in answer.hosts)
-        return session, [seen.setdefault(host, host) for host in hosts]
+        hosts = []
+        for number, announced in enumerate(answer.hosts, start=1):
+            host = _host(announced, cluster)
+            hosts.append(seen.setdefault(host, host))
+            if number % HOSTS_IN_A_TURN == 0:
+                await asyncio.sleep(0)  # of 10,000 hosts, all at once would take a tenth of a second
+        return session, hosts
 
     async def metadata(self, task: TaskID) -> TaskMetadata | None:
         """Ask the schedulers that lately answered, one after another: only one of them knows a task."""

@@ -39,6 +39,10 @@ class Host:
     cluster: str
     client_version: str | None = field(default=None, compare=False)
 
+    def __hash__(self) -> int:
+        """Tell them apart by the id, whose hash is kept: a listing of ten thousand asks for some hundred thousand."""
+        return hash(self.id)
+
 
 @dataclass(frozen=True, slots=True)
 class HostListing:
