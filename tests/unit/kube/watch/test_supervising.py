@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import cached_property
 
 import pytest
 
@@ -25,9 +26,13 @@ class Kopfs:
     """What the Kopf of each scope does, each time that it is started."""
 
     def __init__(self) -> None:
-        self.sights = Sights([SEARCHES, DELETIONS], clock=lambda: asyncio.get_running_loop().time())
         self.starts: dict[Scope, list[float]] = {SEARCHES: [], DELETIONS: []}
         self.does: dict[Scope, Callable[[Sight], Awaitable[None]]] = {SEARCHES: watches, DELETIONS: watches}
+
+    @cached_property
+    def sights(self) -> Sights:
+        """Made by the test itself: the loop's time is another one while fixtures are made."""
+        return Sights([SEARCHES, DELETIONS], clock=lambda: asyncio.get_running_loop().time())
 
     async def bring(self, scope: Scope) -> None:
         self.starts[scope].append(asyncio.get_running_loop().time())
