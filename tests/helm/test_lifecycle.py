@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,9 +11,10 @@ import pytest
 from hack.controlplane.server import ControlPlane
 from hack.installation import NAMESPACE, ROOT, install, running_operator
 from hack.kubectl import Kubectl
+from tests.controllers import own_address, pod_runs, scheduler_is_ready
 from tests.helm.charts import CHART, RELEASE, Helm
 from tests.objects import Objects, is_finished, manifest, succeeded
-from tests.simulator.control import Control, simulation
+from tests.simulator.control import simulation
 
 pytestmark = pytest.mark.controlplane
 
@@ -190,12 +189,13 @@ def test_release_of_dragonfly_is_found_by_its_name_and_namespace_seeds_included(
         world = running.control
         world.forget_hosts("n2")
         world.caches("b1" * 32, on="n1,n2")
-        ip, _, port = running.scheduler_addresses[0].rpartition(":")
-        has_schedulers(kubectl, "d7y-dragonfly-scheduler", ip, int(port))
-        has_seed(kubectl, world, "n2", app="d7y-dragonfly", component="seed-client")
-        peer_port = int(world.describe()["peers"]["n2"].rpartition(":")[2])
-        dragonfly = {"releaseName": "d7y", "namespace": "p2p", "schedulerPort": int(port)}
-        values = {"dragonfly": dragonfly | {"peers": {"enabled": True, "port": peer_port}}}
+        scheduler = running.scheduler_addresses[0]
+        scheduler_is_ready(kubectl, "d7y-dragonfly-scheduler", scheduler, namespace="p2p")
+        ip, _, peer_port = world.describe()["peers"]["n2"].rpartition(":")
+        seed = {"app": "d7y-dragonfly", "component": "seed-client"}
+        pod_runs(kubectl, "seed-client-0", ip, namespace="p2p", node="n2", labels=seed)
+        dragonfly = {"releaseName": "d7y", "namespace": "p2p", "schedulerPort": int(scheduler.rpartition(":")[2])}
+        values = {"dragonfly": dragonfly | {"peers": {"enabled": True, "port": int(peer_port)}}}
 
         notes = helm.must("install", "purger", CHART, "--namespace", "tools", "--create-namespace", values=values)
 
@@ -219,40 +219,3 @@ def test_notes_say_where_schedulers_were_looked_for_in_vain(helm: Helm) -> None:
 
     assert "none found behind Service dragonfly-system/dragonfly-scheduler" in notes
     assert "--set dragonfly.releaseName=NAME --set dragonfly.namespace=NAMESPACE" in notes
-
-
-def has_schedulers(kubectl: Kubectl, service: str, ip: str, port: int) -> None:
-    """Have what Kubernetes writes down of a Service: one endpoint that is ready, and one that is not."""
-    kubectl.apply(
-        {
-            "apiVersion": "discovery.k8s.io/v1",
-            "kind": "EndpointSlice",
-            "metadata": {"name": service, "namespace": "p2p", "labels": {"kubernetes.io/service-name": service}},
-            "addressType": "IPv4",
-            "ports": [{"name": "grpc", "port": port, "protocol": "TCP"}],
-            "endpoints": [
-                {"addresses": [ip], "conditions": {"ready": True}},
-                {"addresses": ["192.0.2.77"], "conditions": {"ready": False}},
-            ],
-        }
-    )
-
-
-def has_seed(kubectl: Kubectl, world: Control, peer: str, **labels: str) -> None:
-    """Have a pod in the host's network at the peer's address."""
-    spec = {"nodeName": peer, "hostNetwork": True, "containers": [{"name": "client", "image": "client"}]}
-    metadata = {"name": peer, "namespace": "p2p", "labels": labels}
-    kubectl.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
-    ip = world.describe()["peers"][peer].rpartition(":")[0]
-    status = {"status": {"phase": "Running", "podIP": ip, "podIPs": [{"ip": ip}], "hostIP": ip}}
-    kubectl.must("patch", "pod", peer, "-n", "p2p", "--subresource=status", "-p", json.dumps(status))
-
-
-def own_address() -> str:
-    """Give an address of this machine that is not loopback: EndpointSlices can't hold those that are."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("198.51.100.1", 9))  # sends nothing
-        except OSError:
-            pytest.skip("this machine has no IPv4 address but loopback, which EndpointSlices can't hold")
-        return str(probe.getsockname()[0])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from hack.controlplane.server import ControlPlane
 from hack.installation import ROOT, running_operator
 from hack.kubectl import Kubectl
+from tests.controllers import own_address, pod_runs, scheduler_is_ready
 from tests.integration.conftest import Finished
 from tests.objects import manifest, succeeded
 from tests.simulator.control import Control, Simulation, simulation
@@ -79,16 +79,8 @@ def message(status: dict[str, Any]) -> str:
 @contextmanager
 def pod(kubectl: Kubectl, world: Control, name: str, **labels: str) -> Iterator[None]:
     """Have a pod in the host's network, whose node is called as the peer, at the peer's address."""
-    spec = {
-        "nodeName": name,
-        "hostNetwork": True,
-        "containers": [{"name": "client", "image": "dragonflyoss/client"}],
-    }
-    metadata = {"name": f"client-{name}", "namespace": NAMESPACE, "labels": labels}
-    kubectl.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
     ip = world.describe()["peers"][name].rpartition(":")[0]
-    status = {"status": {"phase": "Running", "podIP": ip, "podIPs": [{"ip": ip}], "hostIP": ip}}
-    kubectl.must("patch", "pod", f"client-{name}", "-n", NAMESPACE, "--subresource=status", "-p", json.dumps(status))
+    pod_runs(kubectl, f"client-{name}", ip, namespace=NAMESPACE, node=name, labels=labels)
     try:
         yield
     finally:
@@ -147,39 +139,12 @@ def test_schedulers_of_a_service_are_found_by_its_endpoint_slices(
 ) -> None:
     with simulation(schedulers=0, peers=2, options=[f"--scheduler-at={own_address()}"]) as running:
         running.control.caches("b4" * 32, on="n1")
-        ip, _, port = running.scheduler_addresses[0].rpartition(":")
-        kubectl.apply(
-            {
-                "apiVersion": "discovery.k8s.io/v1",
-                "kind": "EndpointSlice",
-                "metadata": {
-                    "name": "dragonfly-scheduler-1",
-                    "namespace": NAMESPACE,
-                    "labels": {"kubernetes.io/service-name": "dragonfly-scheduler"},
-                },
-                "addressType": "IPv4",
-                "ports": [{"name": "grpc", "port": int(port), "protocol": "TCP"}],
-                "endpoints": [
-                    {"addresses": [ip], "conditions": {"ready": True}},
-                    {"addresses": ["192.0.2.77"], "conditions": {"ready": False}},
-                ],
-            }
-        )
+        scheduler_is_ready(kubectl, "dragonfly-scheduler", running.scheduler_addresses[0], namespace=NAMESPACE)
         service = {"namespace": NAMESPACE, "name": "dragonfly-scheduler", "port": "grpc"}
         with operator_with(schedulers=[{"service": service}]):
             status = search("by-service", "b4" * 32)
 
     assert (succeeded(status), message(status)) == (("True", "Found"), "cached on 1 of 2 peers")
-
-
-def own_address() -> str:
-    """Give an address of this machine that is not loopback: EndpointSlices can't hold those that are."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("198.51.100.1", 9))  # sends nothing
-        except OSError:
-            pytest.skip("this machine has no IPv4 address but loopback, which EndpointSlices can't hold")
-        return str(probe.getsockname()[0])
 
 
 def test_scheduler_that_is_down_is_noted_in_a_run_that_succeeds(
