@@ -2,114 +2,50 @@
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from grafana_foundation_sdk.cog.encoder import JSONEncoder
-from grafana_foundation_sdk.cog.plugins import register_default_plugins
-from grafana_foundation_sdk.models.dashboard import Dashboard
-from prometheus_client.parser import text_string_to_metric_families
 
-from hack.controlplane.programs import tool
 from hack.controlplane.server import ControlPlane
-from hack.dashboards.__main__ import BOARDS, FOLDER, PAGE, page, text_of
+from hack.dashboards.__main__ import BOARDS, text_of
 from hack.dashboards.panels import Board
 from hack.installation import ROOT
 from hack.kubectl import Kubectl
 from tests.integration.replicas import Replica, deletion, replicas
 from tests.objects import manifest, wait_for
+from tests.promtool import (
+    ALERTS,
+    MINUTES,
+    NAMED,
+    RAN,
+    TARGET,
+    P,
+    Promtool,
+    Series,
+    Story,
+    case,
+    firing,
+    named_in,
+    scraped,
+)
 from tests.simulator.control import Simulation
 
 pytestmark = pytest.mark.controlplane
 
-COMPONENT = ROOT / "deploy" / "components" / "monitoring"
-RUNBOOKS = ROOT / "docs" / "runbooks"
-P = "dragonfly_task_operator"
-TARGET = {"namespace": "dragonfly", "job": "operator", "instance": "10.0.0.1:8080"}
-"""What Prometheus adds to each series that it scrapes."""
 NO_REGISTRY = "127.0.0.1:1"
-RAN, MINUTES = 30, 90
-"""When the runs happen, and how long the story is that is told to Prometheus."""
-
-
-def rules() -> dict[str, Any]:
-    """What a PrometheusRule holds, as Prometheus itself reads it."""
-    spec: dict[str, Any] = yaml.safe_load((COMPONENT / "prometheus-rule.yaml").read_text())["spec"]
-    return spec
-
-
-def named_in(exprs: Iterable[str]) -> set[str]:
-    """Give the metrics that queries ask for."""
-    return {name for expr in exprs for name in re.findall(rf"(?:{P}|process)_\w+", expr)}
-
-
-ALERTS = {rule["alert"]: rule for group in rules()["groups"] for rule in group["rules"]}
-NAMED = named_in(rule["expr"] for rule in ALERTS.values())
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One of the operator's, and its value at each minute in promtool's notation."""
-
-    name: str
-    labels: tuple[tuple[str, str], ...]
-    values: str
-
-    def to_json(self) -> dict[str, str]:
-        labels = ",".join(f"{name}={json.dumps(value)}" for name, value in self.labels)
-        return {"series": f"{self.name}{{{labels}}}", "values": self.values}
-
-
-Key = tuple[str, tuple[tuple[str, str], ...]]
 
 
 def text_of_metrics(operator: Replica) -> str:
     with urllib.request.urlopen(operator.metrics_url, timeout=10) as answer:
         text: str = answer.read().decode()
         return text
-
-
-def scraped(text: str) -> dict[Key, float]:
-    """Take in what an operator gives, as Prometheus does: the value of each series."""
-    return {
-        (sample.name, tuple(sorted({**sample.labels, **TARGET}.items()))): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class Story:
-    """What Prometheus scraped of an operator before and after runs."""
-
-    before: dict[Key, float]
-    after: dict[Key, float]
-    text: str
-    """What the operator gave in the end."""
-    peers: dict[str, int]
-    """Of all deletions but the dry run together, by the statuses' own counts."""
-
-    def series(self) -> list[Series]:
-        """Tell it: what was there before, minute by minute, and from then on what was there after."""
-        return [
-            Series(name, labels, f"{self.before.get((name, labels), '_')}x{RAN - 1} {value}x{MINUTES - RAN}")
-            for (name, labels), value in self.after.items()
-        ]
-
-    def quiet(self) -> list[Series]:
-        """Give what was scraped in the end, all the time; of those that rules name, which is all that they see."""
-        return [
-            Series(name, labels, f"{value}x{MINUTES}") for (name, labels), value in self.after.items() if name in NAMED
-        ]
 
 
 @pytest.fixture(scope="module")
@@ -143,9 +79,9 @@ def story(
         world.is_put_right()
         run(deletion("mended", "a1" * 32), "Deleted")
         image = {"imageManifestURL": f"http://{NO_REGISTRY}/v2/app/manifests/1"}
-        run(manifest("TaskSearch", "no-registry", image, activeDeadlineSeconds=1), "ImageUnresolvable")
+        run(manifest("TaskSearch", "no-registry", image, activeDeadlineSeconds=3), "ImageUnresolvable")
         world.goes_down("schedulers")
-        run(manifest("TaskSearch", "alone", {"taskID": "a1" * 32}, activeDeadlineSeconds=1), "NoSchedulerReachable")
+        run(manifest("TaskSearch", "alone", {"taskID": "a1" * 32}, activeDeadlineSeconds=3), "NoSchedulerReachable")
         world.is_put_right()
         ended = f'{P}_runs_total{{kind="TaskSearch",reason="NoSchedulerReachable"}}'
         wait_for(lambda: operator.metrics().get(ended) == 1, what="the last run to be counted", seconds=10)
@@ -154,95 +90,21 @@ def story(
         yield Story(before, scraped(text), text, dict(sum(map(Counter, told), Counter[str]())))
 
 
-Promtool = Callable[[Sequence[dict[str, Any]]], None]
-
-
 @pytest.fixture(scope="module")
 def promtool(tmp_path_factory: pytest.TempPathFactory) -> Promtool:
-    """Has promtool run tests of the rules, all of which must hold."""
-    program, folder = tool("promtool"), tmp_path_factory.mktemp("rules")
-    (folder / "rules.yaml").write_text(yaml.safe_dump(rules()))
-
-    def test(cases: Sequence[dict[str, Any]]) -> None:
-        body = {"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": list(cases)}
-        (folder / "test.yaml").write_text(json.dumps(body))
-        done = subprocess.run(
-            [program, "test", "rules", "test.yaml"], cwd=folder, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    return test
-
-
-def case(series: Sequence[Series], *, at: int, name: str, expr: str, values: dict[str, float]) -> dict[str, Any]:
-    """One of promtool's tests: what an expression gives at a minute."""
-    return {
-        "name": name,
-        "interval": "1m",
-        "input_series": [each.to_json() for each in series],
-        "promql_expr_test": [
-            {
-                "expr": expr,
-                "eval_time": f"{at}m",
-                "exp_samples": [{"labels": labels, "value": value} for labels, value in values.items()],
-            }
-        ],
-    }
-
-
-def firing(series: Sequence[Series], *alerts: str, at: int, name: str) -> dict[str, Any]:
-    """Say that exactly these alerts fire."""
-    values = {f'{{alertname="{alert}"}}': 1.0 for alert in alerts}
-    expr = 'count by (alertname) (ALERTS{alertstate="firing"}) > bool 0'
-    return case(series, at=at, name=name, expr=expr, values=values)
+    return Promtool(tmp_path_factory.mktemp("rules"))
 
 
 # Rules
 
 
-def test_rules_are_what_prometheus_takes(tmp_path: Path) -> None:
-    (tmp_path / "rules.yaml").write_text(yaml.safe_dump(rules()))
-
-    done = subprocess.run(
-        [tool("promtool"), "check", "rules", "--lint=all", "--lint-fatal", tmp_path / "rules.yaml"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert f"{len(ALERTS)} rules found" in done.stdout
-
-
-def test_each_alert_has_a_page_that_its_runbook_url_names_and_each_page_an_alert() -> None:
-    assert {alert: rule["annotations"]["runbook_url"] for alert, rule in ALERTS.items()} == {
-        alert: f"docs/runbooks/{alert}.md" for alert in ALERTS
-    }
-    assert {path.stem for path in RUNBOOKS.glob("*.md")} == ALERTS.keys()
-    for alert in ALERTS:
-        assert (RUNBOOKS / f"{alert}.md").read_text().startswith(f"# {alert}\n")
-
-
-def test_links_of_runbooks_lead_somewhere() -> None:
-    links = [
-        (path.name, link)
-        for path in RUNBOOKS.glob("*.md")
-        for link in re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text())
-    ]
-
-    assert [(name, link) for name, link in links if not (RUNBOOKS / link).exists()] == []
-    assert links
-
-
 def test_runs_that_failed_on_peers_are_told_and_nothing_before(story: Story, promtool: Promtool) -> None:
     series = story.series()
 
-    promtool(
-        [
-            firing(series, at=RAN - 1, name="an operator that has done nothing"),
-            firing(series, "DragonflyPurgeFailed", at=RAN + 10, name="after the runs"),
-            firing(series, at=RAN + 45, name="much later"),
-        ]
+    promtool.holds(
+        firing(series, at=RAN - 1, name="an operator that has done nothing"),
+        firing(series, "DragonflyPurgeFailed", at=RAN + 10, name="after the runs"),
+        firing(series, at=RAN + 45, name="much later"),
     )
 
 
@@ -316,11 +178,9 @@ def test_each_alert_tells_of_its_trouble_alone_and_of_no_other(story: Story, pro
     quiet = story.quiet()
     assert BROKEN.keys() == ALERTS.keys()
 
-    promtool(
-        [
-            firing(quiet, at=50, name="all is well"),
-            *(firing(change(quiet), alert, at=50, name=alert) for alert, change in BROKEN.items()),
-        ]
+    promtool.holds(
+        firing(quiet, at=50, name="all is well"),
+        *(firing(change(quiet), alert, at=50, name=alert) for alert, change in BROKEN.items()),
     )
 
 
@@ -333,15 +193,11 @@ def test_handing_over_and_a_standby_raise_no_alert(story: Story, promtool: Promt
         for each in two
     ]
 
-    promtool([firing(standby, at=at, name=f"minute {at}") for at in (20, 31, 33, 50)])
+    promtool.holds(*(firing(standby, at=at, name=f"minute {at}") for at in (20, 31, 33, 50)))
 
 
-def test_metrics_are_as_prometheus_wants_them(story: Story) -> None:
-    done = subprocess.run(
-        [tool("promtool"), "check", "metrics"], input=story.text, capture_output=True, text=True, check=False
-    )
-
-    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+def test_metrics_are_as_prometheus_wants_them(story: Story, promtool: Promtool) -> None:
+    assert promtool.says("check", "metrics", given=story.text) == (0, "")
 
 
 def test_peers_are_counted_as_the_statuses_have_them(story: Story) -> None:
@@ -386,42 +242,7 @@ def test_every_query_of_a_dashboard_shows_something_of_a_real_run(
         expr = f"count({expr}) > bool 0"
         cases.append(case(series, at=RAN + 3, name=query.expr, expr=expr, values={"{}": 1.0}))
 
-    promtool(cases)
-
-
-@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.uid)
-def test_dashboard_is_what_grafanas_library_reads_and_is_written_anew(board: Board) -> None:
-    text = (FOLDER / f"{board.uid}.json").read_text()
-    read = json.loads(text)
-
-    assert text == text_of(board), "run make generate"
-    register_default_plugins()
-    # It leaves out what it does not know, and puts in what it wants.
-    assert json.loads(json.dumps(Dashboard.from_json(read), cls=JSONEncoder)) == read
-
-
-@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.uid)
-def test_panels_have_numbers_and_places_of_their_own(board: Board) -> None:
-    panels = json.loads((FOLDER / f"{board.uid}.json").read_text())["panels"]
-    places = [panel["gridPos"] for panel in panels]
-
-    taken = [
-        (x, y)
-        for place in places
-        for x in range(place["x"], place["x"] + place["w"])
-        for y in range(place["y"], place["y"] + place["h"])
-    ]
-    assert len({panel["id"] for panel in panels}) == len(panels)
-    assert len(set(taken)) == len(taken)
-    assert max(x for x, _ in taken) < 24
-
-
-def test_page_describes_every_panel() -> None:
-    assert PAGE.read_text() == page(), "run make generate"
-    for board in BOARDS:
-        for row in board.rows:
-            for panel in row.panels:
-                assert f"**{panel.title}**: {panel.says}" in PAGE.read_text()
+    promtool.holds(*cases)
 
 
 def test_metrics_that_rules_and_dashboards_name_are_those_of_a_real_run(story: Story) -> None:
