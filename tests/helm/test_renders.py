@@ -194,6 +194,17 @@ def test_network_policy_lets_through_what_the_settings_name(
     assert allowed == [*dns, (443, "TCP"), (6443, "TCP"), *((port, "TCP") for port in ports)]
 
 
+def test_alerts_name_their_pages_where_people_read_them(helm: Helm) -> None:
+    rule = {"enabled": True, "runbooks": "https://runbooks.example.com/dragonfly/"}
+
+    rendered = by_name(helm.renders({"monitoring": {"prometheusRule": rule}}))
+
+    groups = rendered["PrometheusRule/dragonfly-task-operator/dragonfly-task-operator"]["spec"]["groups"]
+    alerts = [each for group in groups for each in group["rules"] if "alert" in each]
+    pages = {each["annotations"]["runbook_url"]: each["alert"] for each in alerts}
+    assert pages == {f"https://runbooks.example.com/dragonfly/{alert}.md": alert for alert in pages.values()}
+
+
 def test_pods_are_listed_where_clusters_have_them(helm: Helm) -> None:
     peers = [{"namespace": namespace, "labelSelector": "app=dfdaemon"} for namespace in ("a", "b", "b")]
     clusters = [{"name": f"c{n}", "schedulers": ["x:8002"], "peers": each} for n, each in enumerate(peers)]
