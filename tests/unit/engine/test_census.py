@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dragonfly_task_operator.engine.census import PEER_OUTCOMES, census
@@ -77,6 +77,7 @@ def test_peers_that_were_cleared_before_a_restart_are_counted_as_deleted() -> No
 OUTCOMES = st.sampled_from([None, ABSENT, HOLDS, Cleared(), INTERNAL, UNREACHABLE, TIMEOUT, HELD_UP])
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.lists(st.tuples(OUTCOMES, OUTCOMES), max_size=8), st.integers(0, 3))
 def test_figures_agree_with_what_the_status_says(
     answers: list[tuple[Outcome | None, Outcome | None]], before: int
