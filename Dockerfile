@@ -1,4 +1,4 @@
-# The operator's image: docker build -t dragonfly-task-operator:0.1.0 .
+# The operator's image: docker build -t dragonfly-task-operator:0.2.0 .
 # Give the base image by digest (--build-arg PYTHON=python:3.13-slim@sha256:...) where a build must be repeatable.
 ARG PYTHON=python:3.13-slim
 

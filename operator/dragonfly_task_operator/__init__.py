@@ -1,3 +1,3 @@
 """Find and purge cached tasks in a Dragonfly P2P cluster, declaratively."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
