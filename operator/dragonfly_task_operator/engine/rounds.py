@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from dragonfly_task_operator.engine.clearing import Note
 from dragonfly_task_operator.engine.crowd import Crowd
@@ -17,6 +17,8 @@ from dragonfly_task_operator.engine.model import Host, HostID, PlannedTask
 from dragonfly_task_operator.engine.ports import Clock, Peers, Schedulers
 from dragonfly_task_operator.engine.tally import Mark
 from dragonfly_task_operator.errors import NoPeersKnown, NoSchedulerReachable, OwnTrouble, RunError
+
+T = TypeVar("T")
 
 Ask: TypeAlias = Callable[[Host, Sequence[TaskID], Note], Awaitable[None]]
 """Asks a peer about tasks, and notes what came of each. May raise OwnTrouble, which came of those not noted."""
@@ -90,17 +92,21 @@ class Rounds:
     count_own: Callable[[OwnTrouble], None] = ignore
 
     async def learn_hosts(self) -> list[Host]:
-        """List hosts on every scheduler, until there are any. Returns those that are new to this run.
+        """List hosts on every scheduler, until there are any. Returns those that are new to this run."""
+        return await self._once_there_are_hosts(self._list_hosts_if_able)
+
+    async def _once_there_are_hosts(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do what needs hosts, again until there are any.
 
         Never gives up: the run's deadline ends it. `trouble` says meanwhile what is wrong.
         """
         round_ = 0
         while True:
             try:
-                return await self._list_hosts_if_able()
+                return await work()
             except (NoSchedulerReachable, NoPeersKnown) as trouble:
                 self.trouble = trouble
-                await asyncio.sleep(backoff(round_, self.jitter))
+            await asyncio.sleep(backoff(round_, self.jitter))
             round_ += 1
 
     async def _list_hosts_if_able(self) -> list[Host]:
@@ -137,31 +143,27 @@ class Rounds:
         Hosts are learnt when it is this run's turn: while a thousand runs wait in line, none of them knows ten thousand
         hosts. Where there are none to learn, the turn goes to the next until it is tried again.
         """
-        known = asyncio.Event()
+        learning: asyncio.Task[None] | None = None
 
         async def learn_and_list() -> Pairs:
+            nonlocal learning
             self.is_in_line = False
             await self._list_hosts_if_able()
-            known.set()
+            learning = asyncio.get_running_loop().create_task(self._learn_metadata())
             return self.pairs_of(self.ledger.hosts)
 
-        async def ask_all() -> None:
-            round_ = 0
-            while True:
-                self.is_in_line = True
-                try:
-                    return await self.hold(learn_and_list, ask)
-                except (NoSchedulerReachable, NoPeersKnown) as trouble:
-                    self.trouble = trouble
-                await asyncio.sleep(backoff(round_, self.jitter))
-                round_ += 1
+        async def wait_and_hold() -> None:
+            self.is_in_line = True
+            await self.hold(learn_and_list, ask)
 
-        async def learn_metadata() -> None:
-            await known.wait()
-            await self._learn_metadata()
-
-        works: tuple[Callable[[], Awaitable[None]], ...] = (learn_metadata, ask_all)
-        await fan_out(works, lambda work: work(), at_once=len(works))
+        try:
+            await self._once_there_are_hosts(wait_and_hold)
+            if learning is not None:
+                await learning
+        finally:
+            if learning is not None:
+                learning.cancel()
+                await asyncio.wait({learning})
 
     async def _learn_metadata(self) -> None:
         """Ask the schedulers what they know of each task. What they don't know stays unknown."""
