@@ -13,7 +13,7 @@ from hack.installation import NAMESPACE, ROOT, install, running_operator
 from hack.kubectl import Kubectl
 from tests.controllers import own_address, pod_runs, scheduler_is_ready
 from tests.helm.charts import CHART, RELEASE, Helm
-from tests.objects import Objects, is_finished, manifest, succeeded
+from tests.objects import Objects, is_finished, manifest, succeeded, wait_for
 from tests.simulator.control import simulation
 
 pytestmark = pytest.mark.controlplane
@@ -96,7 +96,10 @@ def helm(cluster: ControlPlane, kubectl: Kubectl, tmp_path_factory: pytest.TempP
 def empty(kubectl: Kubectl) -> Iterator[None]:
     """Leave a cluster without our kinds: those that a release has left are no other release's."""
     yield
-    kubectl.must("delete", "crd", *(f"{each}.tasks.d7y.io" for each in KINDS), "--ignore-not-found")
+    ours = [f"{each}.tasks.d7y.io" for each in KINDS]
+    kubectl.must("delete", "crd", *ours, "--ignore-not-found", "--wait=false")
+    # The API server removes their objects first, at its leisure where it is busy: longer than kubectl is given.
+    wait_for(lambda: not kubectl.must("get", "crd", *ours, "--ignore-not-found", "-o", "name"), "no kinds", seconds=300)
 
 
 @pytest.mark.parametrize("values", VALUES.values(), ids=list(VALUES))
