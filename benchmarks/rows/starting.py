@@ -8,7 +8,7 @@ from benchmarks.stage import stage
 from hack.controlplane.server import ControlPlane
 
 OTHERS = 100
-PEERS = 1000
+PEERS = 2000
 
 
 def measure(control_plane: ControlPlane, tries: int) -> list[Measurement]:
