@@ -1,4 +1,7 @@
-"""`python -m hack.write_argocd`: the patch for argocd-cm, and the scripts in the docs, of deploy/argocd's own files."""
+"""`python -m hack.write_argocd`: what is made of the scripts of one kind in deploy/argocd.
+
+The other kind's, which are the same, the patch for argocd-cm, and the scripts in the docs.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ from hack.installation import ROOT
 
 FOLDER = ROOT / "deploy" / "argocd"
 CUSTOMIZATIONS = FOLDER / "resource_customizations"
+WRITTEN = CUSTOMIZATIONS / "tasks.d7y.io" / "TaskDeletion"
+"""Whose scripts are written by hand: Argo CD wants a folder for each kind."""
 PATCH = FOLDER / "argocd-cm-patch.yaml"
 DOCUMENT = ROOT / "docs" / "gitops.md"
 
@@ -22,6 +27,12 @@ _GENERATED = re.compile(r"(?<=<!-- from deploy/argocd, by make generate -->\n).*
 def kinds() -> list[Path]:
     """List the folders of the kinds, as <group>/<kind>."""
     return sorted(path.parent for path in CUSTOMIZATIONS.glob("*/*/health.lua"))
+
+
+def copies() -> dict[Path, str]:
+    """Give the scripts of the other kinds, by where they belong."""
+    written = {path.relative_to(WRITTEN): path.read_text(encoding="utf-8") for path in WRITTEN.rglob("*.lua")}
+    return {kind / path: text for kind in kinds() if kind != WRITTEN for path, text in written.items()}
 
 
 def health(kind: Path) -> str:
@@ -71,5 +82,7 @@ def _indented(script: Path, spaces: int = 2) -> str:
 
 
 if __name__ == "__main__":
+    for script, text in copies().items():
+        script.write_text(text, encoding="utf-8")
     PATCH.write_text(patch(), encoding="utf-8")
     DOCUMENT.write_text(documented(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")

@@ -21,7 +21,7 @@ from dragonfly_task_operator.api.audit import (
 from dragonfly_task_operator.api.specs import Spec, TaskDeletionSpec, deletes, run_key
 from dragonfly_task_operator.api.targets import Target
 from dragonfly_task_operator.engine.ledger import Ledger
-from dragonfly_task_operator.engine.outcomes import Failed, known
+from dragonfly_task_operator.engine.outcomes import Failed
 from dragonfly_task_operator.engine.run import Run
 from dragonfly_task_operator.engine.tally import Mark, members
 from dragonfly_task_operator.observability.redaction import cut, redact, redact_url
@@ -196,8 +196,7 @@ def _group(ledger: Ledger, tasks: Sequence[str], said: Sequence[_Said], peer: in
 
 
 def _description(ledger: Ledger, task: str, peer: int) -> str:
-    outcome = ledger.tally(task).outcome(peer)
-    failed = None if outcome is None else known(outcome)
+    failed = ledger.tally(task).known(peer)
     return cut(redact(failed.description), MAX_WORD) if isinstance(failed, Failed) else ""
 
 

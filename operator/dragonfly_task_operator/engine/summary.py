@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from dragonfly_task_operator.engine.identity import TaskID
 from dragonfly_task_operator.engine.ledger import Ledger
 from dragonfly_task_operator.engine.model import Copy, Host, PlannedImage, PlannedTask
-from dragonfly_task_operator.engine.outcomes import Failed, HeldUp, Holds, Outcome, known
-from dragonfly_task_operator.engine.tally import Mark, PeerSet, Tally, members
+from dragonfly_task_operator.engine.outcomes import Failed, HeldUp, Holds
+from dragonfly_task_operator.engine.tally import Mark, PeerSet, members
 from dragonfly_task_operator.engine.views import Counts, View, count_peers
 from dragonfly_task_operator.errors import OwnTrouble, PeerReason
 
@@ -151,7 +151,7 @@ def _list_holders(ledger: Ledger, shown: Sequence[TaskSummary]) -> None:
     for summary in shown:
         tally = ledger.tally(summary.task.id)
         for index in ledger.first(tally.of(Mark.HOLDING), max(room, 1)):
-            match _known(tally, index):
+            match tally.known(index):
                 case Holds(copy):
                     summary.holders.append((ledger.host(index), copy))
         room -= min(room, len(summary.holders))
@@ -187,14 +187,9 @@ def _reasons(ledger: Ledger, tasks: Sequence[tuple[PlannedTask, View]]) -> list[
     return found
 
 
-def _known(tally: Tally, index: int) -> Outcome | None:
-    outcome = tally.outcome(index)
-    return None if outcome is None else known(outcome)
-
-
 def _failure(view: View, index: int) -> Failed | None:
     """Give a peer's failure, if it failed and has not left."""
-    failed = _known(view.tally, index)
+    failed = view.tally.known(index)
     return failed if isinstance(failed, Failed) and not view.left >> index & 1 else None
 
 

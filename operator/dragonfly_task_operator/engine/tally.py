@@ -80,6 +80,11 @@ class Tally:
         """Give what is known of a peer."""
         return self._outcomes.get(index) or (ABSENT if self._sets[Mark.TOLD] >> index & 1 else None)
 
+    def known(self, index: int) -> Outcome | None:
+        """Give what to count of a peer, as `outcomes.known` does."""
+        outcome = self.outcome(index)
+        return None if outcome is None else known(outcome)
+
     def but_absences(self) -> Iterator[tuple[int, Outcome]]:
         """Give every outcome that is not an absence, with the index of the peer."""
         yield from self._outcomes.items()
