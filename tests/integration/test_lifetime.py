@@ -57,6 +57,7 @@ def test_search_that_is_repeated_has_an_event_for_each_change_of_verdict_and_cou
     task = "11fb" * 16
     kubectl.apply(manifest("TaskSearch", "counted", {"taskID": task}, refreshIntervalSeconds=600))
     objects.until("TaskSearch", "counted", is_finished)
+    search = objects.get("TaskSearch", "counted")
     for runs in (2, 3, 4):
         if runs == 4:
             world.caches(task, on="n1")
@@ -64,7 +65,8 @@ def test_search_that_is_repeated_has_an_event_for_each_change_of_verdict_and_cou
         objects.until("TaskSearch", "counted", has_run(runs))
 
     def told() -> list[tuple[str, str, int]]:
-        return [(each["reason"], each["note"], each.get("series", {}).get("count", 1)) for each in events(kubectl)]
+        told_of = events(kubectl, of=search)
+        return [(each["reason"], each["note"], each.get("series", {}).get("count", 1)) for each in told_of]
 
     expected = [
         ("Started", "began a run", 1),
@@ -80,10 +82,10 @@ def has_run(times: int) -> Callable[[dict[str, Any]], bool]:
     return lambda status: len(status.get("history", ())) == times
 
 
-def events(kubectl: Kubectl) -> list[dict[str, Any]]:
-    """Those of the search that is counted, in the order in which they were written first."""
+def events(kubectl: Kubectl, *, of: dict[str, Any]) -> list[dict[str, Any]]:
+    """Those of this very object, in the order in which they were written first."""
     listed = kubectl.must("get", "events.v1.events.k8s.io", "-o", "json")
-    items = [each for each in json.loads(listed)["items"] if each["regarding"]["name"] == "counted"]
+    items = [each for each in json.loads(listed)["items"] if each["regarding"]["uid"] == of["metadata"]["uid"]]
     return sorted(items, key=lambda each: str(each["eventTime"]))
 
 

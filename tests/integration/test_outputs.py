@@ -9,7 +9,7 @@ import pytest
 
 from hack.controlplane.server import ControlPlane
 from hack.kubectl import Kubectl
-from tests.objects import PLURALS, Objects, is_finished, manifest
+from tests.objects import PLURALS, Objects, is_finished, manifest, wait_for
 from tests.simulator.control import Control
 
 pytestmark = [pytest.mark.controlplane, pytest.mark.usefixtures("operator")]
@@ -17,9 +17,10 @@ pytestmark = [pytest.mark.controlplane, pytest.mark.usefixtures("operator")]
 URL = "https://models.example.com/columns.bin?X-Amz-Signature=hidden&version=7"
 
 
-def events(kubectl: Kubectl, name: str) -> list[tuple[str, str]]:
-    """(type, reason), in the order in which they were written."""
-    listed = kubectl.must("get", "events", f"--field-selector=involvedObject.name={name}", "-o", "json")
+def events(kubectl: Kubectl, *, of: dict[str, Any]) -> list[tuple[str, str]]:
+    """(type, reason) of this very object's, in the order in which they were written."""
+    uid = of["metadata"]["uid"]
+    listed = kubectl.must("get", "events", f"--field-selector=involvedObject.uid={uid}", "-o", "json")
     items = sorted(json.loads(listed)["items"], key=lambda event: int(event["metadata"]["resourceVersion"]))
     return [(event["type"], event["reason"]) for event in items]
 
@@ -119,24 +120,25 @@ def test_events_of_a_run_are_few(  # noqa: PLR0917 - fixtures
 
     objects.until(kind, name, is_finished)
     kind_of_end = "Warning" if expected and expected[0][0] == "Warning" else "Normal"
-    until_written(kubectl, name)
-    assert events(kubectl, name) == [("Normal", "Started"), *expected, (kind_of_end, "Finished")]
+    body = objects.get(kind, name)
+    until_written(kubectl, of=body)
+    assert events(kubectl, of=body) == [("Normal", "Started"), *expected, (kind_of_end, "Finished")]
 
 
-def test_event_says_who_reports_it(kubectl: Kubectl, search: str) -> None:
-    until_written(kubectl, search)
+def test_event_says_who_reports_it(kubectl: Kubectl, objects: Objects, search: str) -> None:
+    body = objects.get("TaskSearch", search)
+    until_written(kubectl, of=body)
 
     listed = json.loads(kubectl.must("get", "events.v1.events.k8s.io", "-o", "json"))["items"]
-    found = [each for each in listed if each["regarding"]["name"] == search]
+    found = [each for each in listed if each["regarding"]["uid"] == body["metadata"]["uid"]]
 
     assert {each["reportingController"] for each in found} == {"dragonfly-task-operator"}
     assert all(each["reportingInstance"] and each["action"] and each["eventTime"] for each in found)
 
 
-def until_written(kubectl: Kubectl, name: str) -> None:
+def until_written(kubectl: Kubectl, *, of: dict[str, Any]) -> None:
     """Events are written beside the run: its last one may come a moment after its last status."""
-    selector = f"--field-selector=involvedObject.name={name},reason=Finished"
-    kubectl.must("wait", "events", selector, "--for=jsonpath={.reason}=Finished", "--timeout=10s")
+    wait_for(lambda: "Finished" in [reason for _, reason in events(kubectl, of=of)], "the last Event")
 
 
 @pytest.mark.parametrize("kind", PLURALS)
