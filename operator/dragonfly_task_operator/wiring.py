@@ -70,7 +70,12 @@ async def means(
     """
     clock = SystemClock()
     memory = HostMemory(SteadyClock(clock))
-    pool = ChannelPool(metrics=metrics, limit=share.connections, probes=share.probes)
+    pool = ChannelPool(
+        metrics=metrics,
+        limit=share.connections,
+        probes=share.probes,
+        may_send=lambda: mandate is None or mandate.is_proven,
+    )
     metrics.connections_from(pool.census)
     try:
         schedulers = GrpcSchedulers(

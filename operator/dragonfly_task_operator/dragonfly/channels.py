@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -120,10 +120,17 @@ class ChannelPool:
         limit: most open at once, in use or kept; who needs one more waits in line until one has been closed.
         probes: most looks at once into what is wrong with a connection; each takes a file of its own.
         idle: most kept that nobody uses.
+        may_send: tells whether this process may ask peers at this moment (`engine.ports.Mandate`).
     """
 
     def __init__(
-        self, *, metrics: Metrics | None = None, limit: int = MAX_OPEN, probes: int = PROBES, idle: int = MAX_IDLE
+        self,
+        *,
+        metrics: Metrics | None = None,
+        limit: int = MAX_OPEN,
+        probes: int = PROBES,
+        idle: int = MAX_IDLE,
+        may_send: Callable[[], bool] = lambda: True,
     ) -> None:
         self._metrics = metrics or Metrics()  # counted all the same, for nobody
         self._limit, self._most_idle = limit, idle
@@ -135,7 +142,7 @@ class ChannelPool:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._closing: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.TimerHandle | None = None
-        self._blocks = Blocks()
+        self._blocks, self._may_send = Blocks(), may_send
         self.probing = asyncio.Semaphore(probes)
 
     def census(self) -> dict[str, int]:
@@ -206,14 +213,15 @@ class ChannelPool:
             try:
                 credentials = endpoint.tls.current() if endpoint.tls else None
                 await self._room()
-                channel = (
-                    Link(endpoint.ip, endpoint.port, read=self._blocks) if is_link else _open(endpoint, credentials)
-                )
+                channel = self._link(endpoint) if is_link else _open(endpoint, credentials)
                 self._connections[key] = Connection(endpoint, channel, credentials, self, self._metrics)
             finally:
                 del self._opening[key]
                 opening.set_result(None)
         return connection
+
+    def _link(self, endpoint: Endpoint) -> Link:
+        return Link(endpoint.ip, endpoint.port, read=self._blocks, may_send=self._may_send)
 
     async def _room(self) -> None:
         """Wait until one more connection may be open, and count it."""

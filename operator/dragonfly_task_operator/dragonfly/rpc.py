@@ -19,6 +19,8 @@ from dragonfly_task_operator.errors import OwnKind, OwnTrouble
 _TLS = re.compile(r"CERTIFICATE_VERIFY_FAILED|Verification Check failed|WRONG_VERSION_NUMBER")
 """What gRPC says where it does say that TLS is the trouble."""
 
+_ON_THE_WAY = {grpc.ChannelConnectivity.IDLE, grpc.ChannelConnectivity.CONNECTING}
+
 _NEVER_CONNECTED = re.compile(r"refused|No route|unreachable|timed out", re.IGNORECASE)
 """What gRPC says where the trouble is below TLS."""
 
@@ -48,6 +50,29 @@ async def call(
         connection.metrics.rpc_ended(name, error.code.name, clock() - began)
         raise
     connection.metrics.rpc_ended(name, grpc.StatusCode.OK.name, clock() - began)
+
+
+async def connected(connection: Connection[grpc.aio.Channel], *, timeout: float) -> float:
+    """Wait until a request would leave at once, or fail at once. Gives the seconds that are left of `timeout`.
+
+    gRPC connects when something is sent, and by then what was to be proved just before may hold no more.
+
+    Raises:
+        OwnTrouble: the channel was closed under our feet.
+    """
+    if connection.worked:
+        return timeout
+    clock = asyncio.get_running_loop().time
+    began = clock()
+    try:
+        async with asyncio.timeout(timeout):
+            while (state := connection.channel.get_state(try_to_connect=True)) in _ON_THE_WAY:
+                await connection.channel.wait_for_state_change(state)
+    except TimeoutError:
+        return 0  # gRPC says what has been in vain
+    except grpc.aio.UsageError:
+        raise own_trouble.stopping() from None
+    return max(timeout - (clock() - began), 0)
 
 
 async def exchange(connection: Connection[grpc.aio.Channel], method: str, request: bytes, *, timeout: float) -> bytes:

@@ -10,7 +10,7 @@ from typing import Protocol, TypeAlias
 import grpc.aio
 
 from dragonfly_task_operator.dragonfly.channels import ChannelPool, Connection, Endpoint
-from dragonfly_task_operator.dragonfly.rpc import exchange
+from dragonfly_task_operator.dragonfly.rpc import connected, exchange
 from dragonfly_task_operator.dragonfly.rpc_error import RpcError
 from dragonfly_task_operator.engine.fanout import TASKS_AT_ONCE, fan_out
 from dragonfly_task_operator.engine.identity import TaskID
@@ -95,13 +95,14 @@ class GrpcWire:
             while left and is_wanted and not connection.broken:
                 task, request = left.popleft()
                 async with self._in_flight:
+                    seconds = await connected(connection, timeout=timeout)
                     await ready()
                     if connection.broken:
                         left.appendleft((task, request))
                         return
-                    began = loop.time()
+                    began = loop.time() - (timeout - seconds)
                     # Not kept in a variable: an error holds its call, and that would outlive the next one.
-                    is_wanted = answered(task, await _sent(connection, method, request, timeout), loop.time() - began)
+                    is_wanted = answered(task, await _sent(connection, method, request, seconds), loop.time() - began)
 
         while left and is_wanted:
             with await self._pool.connection(endpoint) as connection:

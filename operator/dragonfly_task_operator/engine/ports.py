@@ -96,6 +96,11 @@ class Mandate(Protocol):
     Adapters prove it last thing before each request that changes something or asks a peer.
     """
 
+    @property
+    def is_proven(self) -> bool:
+        """Whether this process has it at this moment."""
+        ...
+
     async def proven(self) -> None:
         """Return once this process is sure to have it; never, once it has lost it."""
         ...

@@ -249,6 +249,7 @@ async def test_peer_without_an_address_is_told_of_every_task_and_sent_nothing() 
 async def test_right_to_act_is_proven_before_each_request() -> None:
     class Counting:
         proofs = 0
+        is_proven = True
 
         async def proven(self) -> None:
             self.proofs += 1

@@ -30,6 +30,7 @@ class Batch:
         under_way: how many are.
         unanswered: those that the end of the connection left without an answer, and for how many seconds they waited.
         elsewhere: those that the other side has certainly not begun with: they may be sent on another connection.
+        withheld: those that have not left, because this process had lost the right to ask by then: to be sent anew.
         failure: why the connection ended; None while it has not.
         defect: what `answered` raised.
     """
@@ -45,6 +46,7 @@ class Batch:
         "timeout",
         "unanswered",
         "under_way",
+        "withheld",
     )
 
     def __init__(self, head: bytes, metadata: bytes, *, timeout: float, answered: Told) -> None:
@@ -55,6 +57,7 @@ class Batch:
         self.under_way = 0
         self.unanswered: list[tuple[Request, float]] = []
         self.elsewhere: list[Request] = []
+        self.withheld: list[Request] = []
         self.failure: RpcError | OwnTrouble | None = None
         self.defect: Exception | None = None
         self._waiting: asyncio.Future[None] | None = None

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TypeAlias
+from collections.abc import Callable
+from itertools import chain
 
 from dragonfly_task_operator import own_trouble
 from dragonfly_task_operator.dragonfly.lean import blocks, frames, greeting, statuses, words
+from dragonfly_task_operator.dragonfly.lean.alarm import Alarm
 from dragonfly_task_operator.dragonfly.lean.batch import Batch, Request
 from dragonfly_task_operator.dragonfly.lean.blocks import Blocks
 from dragonfly_task_operator.dragonfly.lean.frames import ErrorCode, Flag, Frame, ProtocolError, Setting, Type
 from dragonfly_task_operator.dragonfly.lean.inlet import Inlet, Outcome
 from dragonfly_task_operator.dragonfly.lean.outlet import Outlet
 from dragonfly_task_operator.dragonfly.lean.sockets import Socket
+from dragonfly_task_operator.dragonfly.lean.streams import Sent, Streams
 from dragonfly_task_operator.dragonfly.rpc_error import RpcError
 from dragonfly_task_operator.errors import OwnTrouble
 
@@ -30,9 +33,6 @@ _SETTINGS_ACK = frames.frame(Type.SETTINGS, frames.ACK, 0, b"")
 _OF_ANSWERS = frozenset(map(int, (Type.DATA, Type.HEADERS, Type.RST_STREAM, Type.CONTINUATION)))
 _OF_CONNECTIONS = frozenset(map(int, (Type.SETTINGS, Type.PING, Type.GOAWAY)))
 
-_Sent: TypeAlias = tuple[Batch, Request, float]
-"""Whose request it is, and when it has waited for too long."""
-
 
 class Link:
     """A connection, from before it is made until after its end. Used from one event loop only.
@@ -41,6 +41,7 @@ class Link:
         ip: of the peer.
         port: likewise.
         read: reads blocks of answers; shared by all links.
+        may_send: tells whether this process may ask peers at this moment; asked last thing before requests leave.
 
     Attributes:
         broken: it takes no more requests: something on it was not answered, or it is going away, or gone.
@@ -49,15 +50,16 @@ class Link:
     """
 
     __slots__ = (
+        "_alarm",
         "_authority",
         "_connected",
         "_frames",
         "_goodbye",
         "_inlet",
         "_loop",
+        "_may_send",
         "_most",
         "_moved",
-        "_next",
         "_out",
         "_outlet",
         "_pending",
@@ -66,7 +68,6 @@ class Link:
         "_shrink",
         "_socket",
         "_streams",
-        "_timer",
         "_waiting",
         "broken",
         "has_answered",
@@ -75,25 +76,25 @@ class Link:
         "port",
     )
 
-    def __init__(self, ip: str, port: int, *, read: Blocks) -> None:
+    def __init__(self, ip: str, port: int, *, read: Blocks, may_send: Callable[[], bool]) -> None:
         self.ip, self.port = ip, port
         self.broken = self.has_spoken = self.has_answered = False
+        self._may_send = may_send
         self._loop = asyncio.get_running_loop()
+        self._alarm = Alarm(self._loop, self._look_at_clock)
         self._socket = Socket(self, self._loop)
         self._inlet, self._outlet = Inlet(read), Outlet()
         self._authority = blocks.authority_of(ip, port)
         self._shrink = blocks.SHRINK
         self._connected = self._settled = self._pending = False
         self._out = [greeting.OURS]
-        self._most, self._next = 1, 1
-        self._streams: dict[int, _Sent] = {}
+        self._most, self._streams = 1, Streams()
         self._waiting: dict[Batch, float] = {}
         """Callers that wait for room, and since when."""
         self._rest = b""
         self._frames = 0
         self._moved = 0.0
         self._goodbye = ""
-        self._timer: asyncio.TimerHandle | None = None
 
     # What callers do
 
@@ -114,19 +115,16 @@ class Link:
 
     def send(self, batch: Batch, request: Request) -> None:
         """Send a request, for which there is room. It leaves with others that are sent in this turn of the loop."""
-        stream = self._next
-        self._next += 2
         batch.under_way += 1
         due = self._loop.time() + batch.timeout
-        self._streams[stream] = (batch, request, due)
+        stream = self._streams.open(batch, request, due)
         block = self._shrink + batch.head + self._authority + batch.metadata
         self._shrink = b""
         message = request[1]
         self._out.append(frames.frame(Type.HEADERS, Flag.END_HEADERS, stream, block))
         self._out.append(self._outlet.send(stream, b"\x00" + len(message).to_bytes(4, "big") + message))
-        if self._timer is None:
-            self._timer = self._loop.call_at(due, self._look_at_clock)
-        if self._next > frames.MOST_WINDOW:
+        self._alarm.by(due)
+        if self._streams.following > frames.MOST_WINDOW:
             self.broken = True  # there are no more numbers
         if stream == 1:
             self._connect()
@@ -136,8 +134,7 @@ class Link:
     async def room(self, batch: Batch) -> bool:
         """Wait until there is room, or will never be. Returns whether that came in time."""
         since = self._waiting[batch] = self._loop.time()
-        if self._timer is None:
-            self._timer = self._loop.call_at(since + batch.timeout, self._look_at_clock)
+        self._alarm.by(since + batch.timeout)
         try:
             while batch in self._waiting and not self.has_room and not self.broken:
                 await batch.change()
@@ -151,7 +148,7 @@ class Link:
 
     def drop(self, batch: Batch) -> None:
         """Let go of what a caller has under way: nobody waits for it any more."""
-        for stream in [stream for stream, sent in self._streams.items() if sent[0] is batch]:
+        for stream in self._streams.of(batch):
             self._forget(stream)
             self._out.append(frames.rst_stream(stream, ErrorCode.CANCEL))
         self._flush()
@@ -207,10 +204,26 @@ class Link:
         self._pending = False
         if not self._connected:
             return
+        if self._streams.has_unsent:
+            # What was proved before may be over: connecting takes time, and a process can be frozen anywhere.
+            if not self._may_send():
+                self._withhold()
+                return
+            self._streams.left(but=self._outlet.held)
         data = b"".join(self._out)
         self._out.clear()
         if data and not self._socket.write(data):
             self._end(words.given_up(self.address, "it reads nothing of what is sent to it"))
+
+    def _withhold(self) -> None:
+        """Hand back what has not left: who sends it anew proves anew that it may. Answers to the rest still come."""
+        self.broken = True
+        self._out.clear()
+        for stream in self._streams.unsent():
+            batch, request, _ = self._forget(stream)
+            batch.withheld.append(request)
+        self._streams.left(but=[])
+        self._go_on()
 
     def _go_on(self) -> None:
         """Let those who wait look again, and close what is of no more use."""
@@ -229,7 +242,7 @@ class Link:
 
     def _end(self, failure: RpcError | OwnTrouble) -> None:
         self.broken = True
-        for stream in list(self._streams):
+        for stream in self._streams.all():
             batch, request, sent = self._forget(stream)
             batch.failure = failure
             batch.unanswered.append((request, self._loop.time() - sent))
@@ -238,14 +251,10 @@ class Link:
     def _close(self) -> None:
         self._socket.close()
         self._out.clear()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._alarm.off()
 
-    def _look_at_clock(self) -> None:
-        self._timer = None
-        now = self._loop.time()
-        for stream in [stream for stream, (_, _, due) in self._streams.items() if due <= now]:
+    def _look_at_clock(self, now: float) -> float | None:
+        for stream in self._streams.late(now):
             batch, request, sent = self._forget(stream)
             self.broken = True
             self._out.append(frames.rst_stream(stream, ErrorCode.CANCEL))
@@ -256,9 +265,7 @@ class Link:
             batch.wake()
         self._flush()
         self._go_on()
-        dues = [due for _, _, due in self._streams.values()] + [self._gives_up(batch) for batch in self._waiting]
-        if dues and self._timer is None:
-            self._timer = self._loop.call_at(min(dues), self._look_at_clock)
+        return min(chain(self._streams.dues(), map(self._gives_up, self._waiting)), default=None)
 
     def _gives_up(self, batch: Batch) -> float:
         return max(self._waiting[batch], self._moved) + batch.timeout
@@ -285,7 +292,7 @@ class Link:
             raise ProtocolError("it sent PUSH_PROMISE, which it was told not to")
 
     def _take_answer(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
-        if not stream % 2 or stream >= self._next:
+        if not stream % 2 or stream >= self._streams.following:
             raise ProtocolError(f"it sent {Type(kind).name} on stream {stream}, which nobody opened")
         wanted = stream in self._streams
         outcome: Outcome | None = None
@@ -339,13 +346,13 @@ class Link:
         self.broken = True
         if code:
             self._goodbye = f"; it said goodbye with {frames.name_of(code)}: {theirs[:_MOST_WORDS]}"
-        for stream in [stream for stream in self._streams if stream > last]:
+        for stream in self._streams.beyond(last):
             batch, request, _ = self._forget(stream)
             batch.elsewhere.append(request)
 
-    def _forget(self, stream: int) -> _Sent:
+    def _forget(self, stream: int) -> Sent:
         """Let go of a request that is under way. The time given is when it was sent."""
-        batch, request, due = self._streams.pop(stream)
+        batch, request, due = self._streams.close(stream)
         self._inlet.forget(stream)
         self._outlet.forget(stream)
         batch.ends_one()

@@ -27,6 +27,11 @@ class Outlet:
         """Whether there is any sense in beginning another request."""
         return self._window > 0
 
+    @property
+    def held(self) -> list[int]:
+        """Streams whose ends wait."""
+        return list(self._held)
+
     def send(self, stream: int, body: bytes) -> bytes:
         """Give the frames of a new stream's body that may go now. The rest is held."""
         return self._allowed(stream, body, self._of_streams)

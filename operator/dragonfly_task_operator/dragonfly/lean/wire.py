@@ -93,8 +93,8 @@ class _Asking:
                     failure = await self._explained(connection, batch.failure)
                     for request, seconds in batch.unanswered:
                         self._tell(request, failure, seconds)
-                self._left.extendleft(reversed(batch.elsewhere))
-            if link.has_answered:
+                self._left.extendleft(reversed(batch.elsewhere + batch.withheld))
+            if link.has_answered or batch.withheld:
                 fruitless = 0
                 continue
             fruitless += 1
