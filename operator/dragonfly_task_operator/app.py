@@ -122,8 +122,9 @@ async def _work(settings: Settings, stop: asyncio.Event, take_signals: Callable[
                 mandate=lease,
             )
         )
-        objects = Objects(Client(line, seconds=REQUEST_SECONDS), metrics=metrics, history=history, mandate=lease)
-        reports, named = Reports(Client(line, seconds=REQUEST_SECONDS), mandate=lease), Named()
+        writer = Client(line, seconds=REQUEST_SECONDS)
+        objects = Objects(writer, metrics=metrics, history=history, mandate=lease)
+        reports, named = Reports(writer, mandate=lease), Named()
         reconciler = Reconciler(
             means=means,
             objects=objects,

@@ -1,8 +1,14 @@
-"""The `kubernetes` package's client on a `Line`: its calls and models, this operator's connections and limits."""
+"""The `kubernetes` package's client on a `Line`: its calls and models, this operator's connections and limits.
+
+Of its calls, those for custom objects serve every group, and `Client.get` the one that has none. `CoreV1Api` would
+bring the models of all that a cluster can have: 23 MiB and a second of every start, for Pods and Secrets
+(docs/adr/0013-many-objects.md).
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from kubernetes.aio.client import ApiClient, Configuration
@@ -25,6 +31,29 @@ class Client(ApiClient):
         super().__init__(configuration=Configuration(host=""))
         self._line, self._seconds = line, seconds
         self.user_agent = USER_AGENT
+
+    async def get(self, path: str, query: Mapping[str, str | int] | None = None, **names: str) -> Any:
+        """Read an object or a list, as JSON has it.
+
+        Args:
+            path: with {names} in it.
+            query: what is asked for besides.
+            names: put into the path, quoted.
+
+        Raises:
+            ApiException: the answer is a `Status`; and as `Line.ask`.
+        """
+        response = await self.call_api(
+            *await self.param_serialize(
+                "GET",
+                path,
+                path_params=names,
+                query_params=dict(query or {}),
+                header_params={"Accept": "application/json"},
+                auth_settings=[],
+            )
+        )
+        return self.response_deserialize(response, {"200": "object"}).data
 
     async def call_api(
         self,

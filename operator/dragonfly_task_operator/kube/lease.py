@@ -18,8 +18,9 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
-from kubernetes.aio.client import ApiClient, ApiException, CoordinationV1Api, V1Lease
+from kubernetes.aio.client import ApiClient, ApiException, CustomObjectsApi
 
+from dragonfly_task_operator.api import loose
 from dragonfly_task_operator.errors import LeaseLost
 from dragonfly_task_operator.kube.answers import is_no_more, message_of
 from dragonfly_task_operator.kube.looking_up import NO_ANSWER, unreachable
@@ -39,6 +40,9 @@ RETRY_SECONDS = 1.0
 
 ATTEMPT_SECONDS = 4.0
 """For one look and one write."""
+
+_LEASES = ("coordination.k8s.io", "v1")
+_PLURAL = "leases"
 
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 """Nobody sets either; the first runs on while the machine is suspended, too, and is Linux's."""
@@ -69,7 +73,7 @@ class Lease:
     def __init__(
         self, client: ApiClient, *, namespace: str, name: str, identity: str, clock: Callable[[], float] = _now
     ) -> None:
-        self._api = CoordinationV1Api(client)
+        self._api = CustomObjectsApi(client)
         self._namespace, self._name, self._identity, self._clock = namespace, name, identity, clock
         self._seen: _Seen | None = None
         self._acquired = ""
@@ -186,9 +190,9 @@ class Lease:
     async def _read(self) -> str | None:
         """Look at the lease. Returns its version; None when there is none."""
         try:
-            lease = await self._api.read_namespaced_lease(self._name, self._namespace)
+            lease = await self._api.get_namespaced_custom_object(*_LEASES, self._namespace, _PLURAL, self._name)
         except ApiException as error:
-            if is_no_more(error, name=self._name, plural="leases", group="coordination.k8s.io"):
+            if is_no_more(error, name=self._name, plural=_PLURAL, group=_LEASES[0]):
                 return None
             raise
         return self._see(lease)
@@ -197,18 +201,18 @@ class Lease:
         """Write the lease unless it has changed since `version`, or made since it was None: then the answer is 409."""
         if version is None:
             body = {"metadata": {"name": self._name}, "spec": spec}
-            lease = await self._api.create_namespaced_lease(self._namespace, body)  # type: ignore[arg-type]
+            lease = await self._api.create_namespaced_custom_object(*_LEASES, self._namespace, _PLURAL, body)
         else:
             body = {"metadata": {"resourceVersion": version}, "spec": spec}
-            lease = await self._api.patch_namespaced_lease(
-                self._name, self._namespace, body, _content_type="application/merge-patch+json"
+            lease = await self._api.patch_namespaced_custom_object(
+                *_LEASES, self._namespace, _PLURAL, self._name, body, _content_type="application/merge-patch+json"
             )
         self._see(lease)
 
-    def _see(self, lease: V1Lease) -> str:
-        version = str(lease.metadata.resource_version) if lease.metadata else ""
+    def _see(self, lease: Any) -> str:
+        version = loose.word(loose.mapping(lease.get("metadata")).get("resourceVersion")) or ""
         if self._seen is None or self._seen.version != version:
-            holder = (lease.spec.holder_identity if lease.spec else None) or ""
+            holder = loose.word(loose.mapping(lease.get("spec")).get("holderIdentity")) or ""
             self._seen = _Seen(version, holder, self._clock())
         return version
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-from kubernetes.aio.client import ApiClient, CoreV1Api
-
+from dragonfly_task_operator.api import loose
+from dragonfly_task_operator.kube.client import Client
 from dragonfly_task_operator.kube.looking_up import looking_up
 from dragonfly_task_operator.settings import PodSelector
 
 Pod: TypeAlias = tuple[str, str, bool]
 """Its IP address, its hostname, and whether it runs."""
 
+_PATH = "/api/v1/namespaces/{namespace}/pods"
 PAGE = 500
 """Pods in one answer of the API server: some 5 MB."""
 
@@ -24,8 +25,8 @@ FRESH_SECONDS = 2.0
 class RunningPods:
     """`dragonfly.discovery.Pods` by the Kubernetes API."""
 
-    def __init__(self, client: ApiClient) -> None:
-        self._api = CoreV1Api(client)
+    def __init__(self, client: Client) -> None:
+        self._client = client
         self._turn = asyncio.Lock()
         self._lists: dict[PodSelector, tuple[float, Sequence[Pod]]] = {}
 
@@ -44,24 +45,29 @@ class RunningPods:
 
     async def _list(self, selector: PodSelector) -> Sequence[Pod]:
         found: list[Pod] = []
-        following: str | None = None
+        query: dict[str, str | int] = {
+            "labelSelector": selector.label_selector,
+            "fieldSelector": "status.phase!=Succeeded,status.phase!=Failed",
+            "limit": PAGE,
+        }
         with looking_up(f"pods {selector}"):
-            while following != "":
-                page: Any = await self._api.list_namespaced_pod(
-                    selector.namespace,
-                    label_selector=selector.label_selector,
-                    field_selector="status.phase!=Succeeded,status.phase!=Failed",
-                    limit=PAGE,
-                    _continue=following,
-                )
-                found += [_pod(pod) for pod in page.items if pod.status.pod_ip]
-                following = page.metadata._continue or ""  # noqa: SLF001 - `continue` is a word of Python's
-        return found
+            while True:
+                page = await self._client.get(_PATH, query, namespace=selector.namespace)
+                found += filter(None, map(_pod, map(loose.mapping, loose.items(page.get("items")))))
+                following = loose.word(loose.mapping(page.get("metadata")).get("continue"))
+                if not following:
+                    return found
+                query["continue"] = following
 
 
-def _pod(pod: Any) -> Pod:
-    """A dfdaemon in the host's network takes the node's name for its hostname, any other that of its pod."""
-    spec = pod.spec
-    hostname = spec.node_name if spec.host_network else spec.hostname or pod.metadata.name
-    runs = bool(pod.status.phase == "Running" and not pod.metadata.deletion_timestamp)
-    return pod.status.pod_ip, hostname or pod.metadata.name, runs
+def _pod(pod: Mapping[str, Any]) -> Pod | None:
+    """Read a pod; None while it has no address.
+
+    A dfdaemon in the host's network takes the node's name for its hostname, any other that of its pod.
+    """
+    metadata, spec, status = (loose.mapping(pod.get(part)) for part in ("metadata", "spec", "status"))
+    ip, name = loose.word(status.get("podIP")), loose.word(metadata.get("name")) or ""
+    if not ip:
+        return None
+    hostname = loose.word(spec.get("nodeName" if spec.get("hostNetwork") else "hostname"))
+    return ip, hostname or name, status.get("phase") == "Running" and not metadata.get("deletionTimestamp")

@@ -7,15 +7,18 @@ import re
 from collections.abc import Mapping
 from http import HTTPStatus
 
-from kubernetes.aio.client import ApiClient, ApiException, CoreV1Api
+from kubernetes.aio.client import ApiException
 
 from dragonfly_task_operator import own_trouble
+from dragonfly_task_operator.api import loose
 from dragonfly_task_operator.errors import ImageUnresolvable, SecretNotFound
 from dragonfly_task_operator.kube.answers import is_no_more, message_of
+from dragonfly_task_operator.kube.client import Client
 from dragonfly_task_operator.kube.looking_up import NO_ANSWER, unreachable
 
 ROLE = "dragonfly-task-operator-registry-secrets"
 
+_PATH = "/api/v1/namespaces/{namespace}/secrets/{name}"
 _USER = re.compile(r'User "([^"\s]+)" cannot get resource')
 _SERVICE_ACCOUNT = "system:serviceaccount:"
 
@@ -23,8 +26,8 @@ _SERVICE_ACCOUNT = "system:serviceaccount:"
 class NamespacedSecrets:
     """`oci.credentials.Secrets` by the Kubernetes API."""
 
-    def __init__(self, client: ApiClient) -> None:
-        self._api = CoreV1Api(client)
+    def __init__(self, client: Client) -> None:
+        self._client = client
 
     async def read(self, namespace: str, name: str) -> Mapping[str, bytes]:
         """Read the data of a Secret.
@@ -35,7 +38,7 @@ class NamespacedSecrets:
             OwnTrouble: because of this process.
         """
         try:
-            secret = await self._api.read_namespaced_secret(name, namespace)
+            secret = await self._client.get(_PATH, namespace=namespace, name=name)
         except ApiException as error:
             raise _mapped(error, namespace, name) from None
         except NO_ANSWER as error:
@@ -43,7 +46,7 @@ class NamespacedSecrets:
             raise ImageUnresolvable(
                 f"the Secret {namespace}/{name} can't be read: {unreachable(error)}", retry_after=0
             ) from None
-        return {key: base64.b64decode(value) for key, value in (secret.data or {}).items()}
+        return {key: base64.b64decode(value) for key, value in loose.mapping(secret.get("data")).items()}
 
 
 def _mapped(error: ApiException, namespace: str, name: str) -> SecretNotFound | ImageUnresolvable:

@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from kubernetes.aio.client import ApiClient, DiscoveryV1Api
-
+from dragonfly_task_operator.api import loose
+from dragonfly_task_operator.kube.client import Client
 from dragonfly_task_operator.kube.looking_up import looking_up
 from dragonfly_task_operator.settings import ServiceRef
+
+_PATH = "/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices"
 
 
 class EndpointSlices:
     """`dragonfly.discovery.Services` by the Kubernetes API."""
 
-    def __init__(self, client: ApiClient) -> None:
-        self._api = DiscoveryV1Api(client)
+    def __init__(self, client: Client) -> None:
+        self._client = client
 
     async def endpoints(self, service: ServiceRef) -> Sequence[tuple[str, int]]:
         """List the ready endpoints of a Service: (ip, port). Raises LookupFailed."""
         with looking_up(f"service {service}"):
-            slices = await self._api.list_namespaced_endpoint_slice(
-                service.namespace, label_selector=f"kubernetes.io/service-name={service.name}"
-            )
+            selected = {"labelSelector": f"kubernetes.io/service-name={service.name}"}
+            slices = await self._client.get(_PATH, selected, namespace=service.namespace)
         return [
-            (address, port.port)
-            for slice_ in slices.items or ()
-            for port in slice_.ports or ()
-            if port.port is not None and service.port in (port.name, port.port)
-            for endpoint in slice_.endpoints or ()
-            if endpoint.conditions is None or endpoint.conditions.ready is not False
-            for address in endpoint.addresses
+            (address, number)
+            for slice_ in _mappings(slices.get("items"))
+            for port in _mappings(slice_.get("ports"))
+            if (number := loose.number(port.get("port"))) is not None and service.port in (port.get("name"), number)
+            for endpoint in _mappings(slice_.get("endpoints"))
+            if loose.mapping(endpoint.get("conditions")).get("ready") is not False
+            for address in loose.items(endpoint.get("addresses"))
         ]
+
+
+def _mappings(value: object) -> Iterator[Mapping[str, Any]]:
+    return map(loose.mapping, loose.items(value))
