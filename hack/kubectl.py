@@ -18,7 +18,11 @@ class KubectlError(Exception):
 
 
 class Kubectl:
-    """Runs kubectl with one kubeconfig."""
+    """Runs kubectl with one kubeconfig.
+
+    What it remembers of a cluster's kinds is beside the kubeconfig: at home it would be by address alone, and control
+    planes that come and go have the same ones again.
+    """
 
     def __init__(self, binary: Path, kubeconfig: Path) -> None:
         self.binary = binary
@@ -31,8 +35,9 @@ class Kubectl:
 
     def __call__(self, *arguments: str | Path, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run it, whatever comes of it."""
+        where = [f"--kubeconfig={self.kubeconfig}", f"--cache-dir={self.kubeconfig.parent / 'cache'}"]
         return subprocess.run(
-            [self.binary, f"--kubeconfig={self.kubeconfig}", *arguments],
+            [self.binary, *where, *arguments],
             input=stdin,
             capture_output=True,
             text=True,

@@ -12,6 +12,7 @@ from hack.installation import install
 from hack.kubectl import Kubectl
 from tests import planted
 from tests.objects import Objects
+from tests.slate import Slate
 
 
 def pytest_configure() -> None:
@@ -37,19 +38,35 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 def control_plane() -> Iterator[ControlPlane]:
     with ControlPlane() as running:
         yield running
-        assert planted.leaks(running) == []
 
 
 @pytest.fixture(scope="session")
-def kubectl(control_plane: ControlPlane) -> Kubectl:
+def kubectl(control_plane: ControlPlane, slates: list[Slate]) -> Kubectl:
     """As admin, with `deploy/` applied."""
     kubectl = Kubectl.as_admin(control_plane)
     install(kubectl)
+    slates.append(Slate(control_plane))
     return kubectl
+
+
+@pytest.fixture(scope="session")
+def slates() -> list[Slate]:
+    """The control plane that test files share, as `kubectl` has set it up, once it has."""
+    return []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _clean_slate(slates: list[Slate]) -> Iterator[None]:
+    """Have each test file find the control plane as if it were the first: pytest-xdist may run it after any other."""
+    yield
+    for slate in slates:
+        if slate.written():
+            leaks = planted.leaks(slate.control_plane)
+            slate.wipe()
+            assert leaks == []
 
 
 @pytest.fixture(scope="module")
 def objects(control_plane: ControlPlane, kubectl: Kubectl) -> Objects:
-    """None to begin with: the result of another module's object of the same name would be taken for this one's."""
-    kubectl.must("delete", "tasksearches,taskdeletions", "--all", "--all-namespaces")
+    del kubectl  # has installed the kinds
     return Objects(control_plane)

@@ -1,6 +1,6 @@
 """A secret that tests plant in specs and in what peers say. Nothing that the operator puts out may show it.
 
-Looked for after the whole run: in every status and Event, and in all that operators and tests have printed.
+Looked for after each test file: in every status and Event, and in all that operators and tests have printed.
 """
 
 from __future__ import annotations

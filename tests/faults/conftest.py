@@ -1,4 +1,4 @@
-"""A stage for each module: its simulator, its operator, and objects that go when it goes."""
+"""A stage for each module: its simulator and its operator."""
 
 from __future__ import annotations
 
@@ -80,7 +80,6 @@ def stage(
             yield stage
         finally:
             stage.stop_operator()
-            kubectl.must("delete", "tasksearches,taskdeletions", "--all", "--wait=false")
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from hack.controlplane.server import ControlPlane
 from hack.installation import ROOT, running_operator
 from hack.kubectl import Kubectl, KubectlError
 from tests.gitops import drift, flux, syncing
-from tests.objects import API_VERSION, PLURALS, Objects, is_finished, manifest
+from tests.objects import API_VERSION, Objects, is_finished, manifest
 from tests.simulator.control import simulation
 
 pytestmark = pytest.mark.controlplane
@@ -97,8 +97,6 @@ def applied(control_plane: ControlPlane, kubectl: Kubectl, objects: Objects, tmp
                 for name, body in APPLIED.items():
                     objects.until(body["kind"], f"{name}-{side}", is_finished)
             yield folder
-    for kind in PLURALS:
-        objects.clear(kind)
 
 
 def _named(body: Body, name: str, side: str) -> Body:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from hack.installation import ROOT, install
+from hack.installation import ROOT
 from hack.kubectl import Kubectl
 from hack.write_argocd import FOLDER, PATCH
 from tests.gitops import drift, syncing
@@ -25,11 +25,6 @@ CONFIG_MAP = {
     "metadata": {"name": "argocd-cm", "labels": {"app.kubernetes.io/part-of": "argocd"}},
     "data": ADMINS_OWN,
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def installed(kubectl: Kubectl) -> None:
-    install(kubectl)  # once more: tests before these may have taken rights away
 
 
 def patched() -> dict[str, Any]:

@@ -37,12 +37,12 @@ Body = dict[str, Any]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def operator(control_plane: ControlPlane, objects: Objects) -> Iterator[None]:
+def operator(control_plane: ControlPlane, kubectl: Kubectl) -> Iterator[None]:
+    del kubectl  # has installed it
     with simulation(peers=2) as simulator:
         schedulers = [f"--scheduler={address}" for address in simulator.scheduler_addresses]
         with running_operator(control_plane, schedulers):
             yield
-    objects.clear(KIND)
 
 
 @dataclass

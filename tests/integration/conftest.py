@@ -43,7 +43,7 @@ def operator(control_plane: ControlPlane, kubectl: Kubectl, simulator: Simulatio
 @pytest.fixture
 def finished(kubectl: Kubectl) -> Finished:
     def wait(kind: str, name: str) -> dict[str, Any]:
-        done = kubectl("wait", kind, name, "--for=condition=Finished", "--timeout=30s")
+        done = kubectl("wait", kind, name, "--for=condition=Finished", "--timeout=50s")
         assert done.returncode == 0, done.stderr + json.dumps(kubectl.get(kind, name), indent=1)
         status: dict[str, Any] = kubectl.get(kind, name)["status"]
         return status

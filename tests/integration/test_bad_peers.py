@@ -130,7 +130,7 @@ def test_download_that_does_not_finish_is_told_of_at_the_deadline(
     world.caches(task, on="n2", state="downloading")
     world.caches(task, on="n3")
 
-    status = run(kubectl, objects, "TaskDeletion", name, task, activeDeadlineSeconds=2)
+    status = run(kubectl, objects, "TaskDeletion", name, task, activeDeadlineSeconds=4)
 
     assert succeeded(status) == ("False", "DeadlineExceeded")
     assert [(each["hostname"], each["reason"]) for each in status["failures"]] == [("n2", "Downloading")]

@@ -51,7 +51,7 @@ def test_peer_that_only_one_of_the_schedulers_lists_is_asked(
 def test_only_peers_of_the_named_scheduler_clusters_are_asked(
     kubectl: Kubectl, objects: Objects, world: Control
 ) -> None:
-    kubectl.apply(manifest("TaskSearch", "other", {"taskID": TASK}, schedulerClusterIDs=[7], activeDeadlineSeconds=1))
+    kubectl.apply(manifest("TaskSearch", "other", {"taskID": TASK}, schedulerClusterIDs=[7], activeDeadlineSeconds=3))
     kubectl.apply(manifest("TaskSearch", "same", {"taskID": TASK}, schedulerClusterIDs=[1, 7]))
 
     other, same = (objects.until("TaskSearch", name, is_finished) for name in ("other", "same"))

@@ -87,7 +87,10 @@ async def test_an_answer_has_what_a_dfdaemon_tells(peers: Fleet) -> None:
 async def test_so_many_hang_and_the_others_answer(peers: Fleet) -> None:
     peers.hang(every=3)
 
-    answers = await asyncio.gather(*(answer(target, seconds=1.0) for target in peers.targets[:4]))
+    hung, well = 1.0, 10.0
+    asked = zip(peers.targets, (hung, well, well, hung), strict=False)
+
+    answers = await asyncio.gather(*(answer(target, seconds=seconds) for target, seconds in asked))
 
     # grpc-go resets a stream at its caller's deadline, and may be a little ahead of the caller.
     unanswered = {"DEADLINE_EXCEEDED", "CANCELLED"}

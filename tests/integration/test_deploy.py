@@ -136,7 +136,7 @@ def test_operator_starts_under_a_user_id_without_a_name(
     )
     process = spawn([sys.executable, "-c", nameless, *arguments], log=tmp_path / "log", environment=os.environ)
     try:
-        seen = kubectl("wait", "tsearch/seen", "--for=jsonpath={.status.observedGeneration}=1", "--timeout=20s")
+        seen = kubectl("wait", "tsearch/seen", "--for=jsonpath={.status.observedGeneration}=1", "--timeout=50s")
     finally:
         end(process)
         kubectl.must("delete", "tsearch/seen")

@@ -50,7 +50,7 @@ CASES: dict[str, tuple[str, Prepare, dict[str, Any]]] = {
     "dry-run": ("TaskDeletion", holds, {"dryRun": True}),
     "failed": ("TaskDeletion", one_fails, {"backoffLimit": 1}),
     "nothing": ("TaskDeletion", holds, {"targets": [{"taskID": "e" * 64}], "runID": "first"}),
-    "other-cluster": ("TaskSearch", holds, {"schedulerClusterIDs": [99], "activeDeadlineSeconds": 1}),
+    "other-cluster": ("TaskSearch", holds, {"schedulerClusterIDs": [99], "activeDeadlineSeconds": 3}),
 }
 
 

@@ -81,7 +81,7 @@ def test_metrics_count_runs_by_kind_and_reason(
     wait_for(
         lambda: operator.metrics().get(f'{prefix}_runs_total{{kind="TaskDeletion",reason="Deleted"}}') == 1,
         what="the run to be counted",
-        seconds=5,
+        seconds=30,
     )
 
     metrics = operator.metrics()

@@ -284,7 +284,7 @@ def test_secret_that_may_not_be_read_is_told_with_the_commands_that_grant_it(
     )
     search["metadata"]["namespace"] = "fresh"
     kubectl.apply(search)
-    kubectl.must("wait", "-n", "fresh", "tsearch/refused", "--for=condition=Finished", "--timeout=30s")
+    kubectl.must("wait", "-n", "fresh", "tsearch/refused", "--for=condition=Finished", "--timeout=50s")
     refused = json.loads(kubectl.must("get", "-n", "fresh", "tsearch", "refused", "-o", "json"))["status"]
 
     why, message = condition(refused)
@@ -296,8 +296,8 @@ def test_secret_that_may_not_be_read_is_told_with_the_commands_that_grant_it(
 
     search["spec"]["runID"] = "granted"
     kubectl.apply(search)
-    kubectl.must("wait", "-n", "fresh", "tsearch/refused", "--for=jsonpath={.status.runID}=granted", "--timeout=10s")
-    kubectl.must("wait", "-n", "fresh", "tsearch/refused", "--for=condition=Finished", "--timeout=30s")
+    kubectl.must("wait", "-n", "fresh", "tsearch/refused", "--for=jsonpath={.status.runID}=granted", "--timeout=50s")
+    kubectl.must("wait", "-n", "fresh", "tsearch/refused", "--for=condition=Finished", "--timeout=50s")
     after = json.loads(kubectl.must("get", "-n", "fresh", "tsearch", "refused", "-o", "json"))["status"]
     assert reason(after) in {"Found", "NotFound"}
 

@@ -27,7 +27,7 @@ def patch_status(kubectl: Kubectl, kind: str, name: str, **status: Any) -> None:
 def test_object_is_removed_when_its_time_after_finishing_is_over(kubectl: Kubectl) -> None:
     kubectl.apply(manifest("TaskSearch", "short-lived", {"taskID": TASK}, ttlSecondsAfterFinished=1))
 
-    done = kubectl("wait", "tsearch/short-lived", "--for=delete", "--timeout=20s")
+    done = kubectl("wait", "tsearch/short-lived", "--for=delete", "--timeout=50s")
 
     assert done.returncode == 0, done.stderr
 

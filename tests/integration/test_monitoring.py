@@ -63,7 +63,7 @@ def story(
     def run(body: dict[str, Any], reason: str) -> None:
         kubectl.apply(body)
         kind, name = body["kind"], body["metadata"]["name"]
-        kubectl.must("wait", kind, name, f"--for=jsonpath={{.status.reason}}={reason}", "--timeout=60s")
+        kubectl.must("wait", kind, name, f"--for=jsonpath={{.status.reason}}={reason}", "--timeout=50s")
 
     with replicas(control_plane, arguments, tmp_path_factory.mktemp("operator")) as start:
         operator = start()
@@ -84,7 +84,7 @@ def story(
         run(manifest("TaskSearch", "alone", {"taskID": "a1" * 32}, activeDeadlineSeconds=3), "NoSchedulerReachable")
         world.is_put_right()
         ended = f'{P}_runs_total{{kind="TaskSearch",reason="NoSchedulerReachable"}}'
-        wait_for(lambda: operator.metrics().get(ended) == 1, what="the last run to be counted", seconds=10)
+        wait_for(lambda: operator.metrics().get(ended) == 1, what="the last run to be counted", seconds=30)
         text = text_of_metrics(operator)
         told = [kubectl.get("tdel", name)["status"]["peers"] for name in ("failing", "mended")]
         yield Story(before, scraped(text), text, dict(sum(map(Counter, told), Counter[str]())))

@@ -190,7 +190,7 @@ def test_schedulers_that_list_nobody_are_no_success(
     world.restarts()
 
     with operator_with(schedulers=simulator.scheduler_addresses):
-        status = search("nobody", "b8" * 32, activeDeadlineSeconds=2)
+        status = search("nobody", "b8" * 32, activeDeadlineSeconds=4)
 
     assert succeeded(status) == ("False", "NoPeersKnown")
 
@@ -260,7 +260,7 @@ def test_plaintext_operator_is_told_that_the_scheduler_speaks_tls(
     tls_world: Simulation, operator_with: OperatorWith, search: Search
 ) -> None:
     with operator_with(schedulers=tls_world.scheduler_addresses):
-        status = search("plaintext", "c3" * 32, activeDeadlineSeconds=2)
+        status = search("plaintext", "c3" * 32, activeDeadlineSeconds=4)
 
     said = "TLS: it speaks TLS and the operator plaintext: set clusters[].tls" in message(status)
     assert (succeeded(status), said) == (("False", "NoSchedulerReachable"), True)

@@ -127,7 +127,7 @@ def test_finished_run_is_not_repeated_by_an_edit_of_another_field(kubectl: Kubec
     before = finished("tsearch", "once")
 
     kubectl.apply(manifest("TaskSearch", "once", {"taskID": "d7" * 32}, parallelism=7))
-    done = kubectl("wait", "tsearch/once", "--for=jsonpath={.status.observedGeneration}=2", "--timeout=10s")
+    done = kubectl("wait", "tsearch/once", "--for=jsonpath={.status.observedGeneration}=2", "--timeout=50s")
 
     assert done.returncode == 0, done.stderr
     after = kubectl.get("tsearch", "once")["status"]
@@ -139,7 +139,7 @@ def test_new_run_id_runs_again(kubectl: Kubectl, finished: Finished) -> None:
     finished("tsearch", "again")
 
     kubectl.apply(manifest("TaskSearch", "again", {"taskID": "d8" * 32}, runID="two"))
-    done = kubectl("wait", "tsearch/again", "--for=jsonpath={.status.runID}=two", "--timeout=10s")
+    done = kubectl("wait", "tsearch/again", "--for=jsonpath={.status.runID}=two", "--timeout=50s")
 
     assert done.returncode == 0, done.stderr
     history = finished("tsearch", "again")["history"]

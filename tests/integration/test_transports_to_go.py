@@ -67,7 +67,7 @@ async def test_deletion_and_what_is_not_there(peers: Fleet, transport: str) -> N
 async def test_peer_that_hangs_times_out_and_its_neighbour_answers(peers: Fleet, transport: str) -> None:
     peers.hang(every=PEERS)
 
-    async with asking(transport, timeout=0.5) as operator:
+    async with asking(transport, timeout=2.0) as operator:
         hung, well = await asyncio.gather(*(operator.kinds(target, TASKS[:3]) for target in peers.targets[:2]))
 
     assert (hung, well) == (["Timeout"] * 3, ["Absent"] * 3)
@@ -77,7 +77,7 @@ async def test_peer_that_hangs_times_out_and_its_neighbour_answers(peers: Fleet,
 async def test_hostile_peer_is_never_said_to_have_nothing(peers: Fleet, transport: str, how: str) -> None:
     peers.attack(0, how)
 
-    async with asking(transport, timeout=0.5) as operator:
+    async with asking(transport, timeout=2.0) as operator:
         hostile, well = await asyncio.gather(*(operator.kinds(target, TASKS[:3]) for target in peers.targets[:2]))
 
     assert set(hostile) <= {"Unreachable", "Timeout", "Internal"}

@@ -35,7 +35,7 @@ def test_no_peers_known_is_never_success(
 
     with newcomer():
         for kind in ("TaskSearch", "TaskDeletion"):
-            kubectl.apply(manifest(kind, "no-peers", {"taskID": TASK}, activeDeadlineSeconds=1))
+            kubectl.apply(manifest(kind, "no-peers", {"taskID": TASK}, activeDeadlineSeconds=3))
         ends = [objects.until(kind, "no-peers", is_finished) for kind in ("TaskSearch", "TaskDeletion")]
 
     assert [succeeded(status) for status in ends] == [("False", "NoPeersKnown")] * 2

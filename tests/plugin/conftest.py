@@ -25,21 +25,21 @@ def simulator() -> Iterator[Simulation]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def editor(control_plane: ControlPlane, kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Plugin:
     """The plugin of a person who may edit the namespace `default`, and nothing else."""
     kubeconfig = kubeconfig_of(control_plane, kubectl, "editor", "dragonfly-tasks-view", "dragonfly-tasks-edit")
     return Plugin(kubeconfig, tmp_path_factory.mktemp("editor"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def viewer(control_plane: ControlPlane, kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Plugin:
     """The plugin of a person who may only view it."""
     kubeconfig = kubeconfig_of(control_plane, kubectl, "viewer", "dragonfly-tasks-view")
     return Plugin(kubeconfig, tmp_path_factory.mktemp("viewer"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def admin(control_plane: ControlPlane, kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Plugin:
     """The plugin of a person who may do everything."""
     del kubectl  # has installed the kinds
