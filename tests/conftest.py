@@ -11,7 +11,7 @@ from hack.controlplane.server import ControlPlane
 from hack.installation import install
 from hack.kubectl import Kubectl
 from tests import planted
-from tests.objects import Objects
+from tests.objects import Objects, wait_for
 from tests.slate import Slate
 
 
@@ -61,6 +61,7 @@ def _clean_slate(slates: list[Slate]) -> Iterator[None]:
     yield
     for slate in slates:
         if slate.written():
+            wait_for(slate.serves_kinds, "our kinds to be served")
             leaks = planted.leaks(slate.control_plane)
             slate.wipe()
             assert leaks == []

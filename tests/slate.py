@@ -8,10 +8,14 @@ known. It watches etcd, and sees at once what is done there.
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import urllib.request
 from typing import Any
 
+from dragonfly_task_operator.api.base import API_VERSION
+from dragonfly_task_operator.api.kinds import RESOURCES
+from hack.controlplane.errors import ControlPlaneError
 from hack.controlplane.server import ControlPlane
 
 _SECONDS = 30.0
@@ -30,6 +34,14 @@ class Slate:
     def __init__(self, control_plane: ControlPlane) -> None:
         self.control_plane = control_plane
         self._kept = {pair["key"]: pair for pair in self._pairs()}
+
+    def serves_kinds(self) -> bool:
+        """Tell whether the API server serves our kinds: after a restart, it does a while after it says it is ready."""
+        with contextlib.suppress(ControlPlaneError):
+            for each in RESOURCES:
+                self.control_plane.request("GET", f"/apis/{API_VERSION}/{each.plural}?limit=1")
+            return True
+        return False
 
     def written(self) -> list[str]:
         """Give the keys in etcd of whatever has come, changed or gone since."""

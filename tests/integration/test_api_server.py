@@ -51,6 +51,7 @@ def test_objects_applied_after_a_restart_of_the_api_server_are_run(
     control_plane: ControlPlane, kubectl: Kubectl, objects: Objects
 ) -> None:
     control_plane.restart_apiserver(kill=True)
+    wait_for(lambda: kubectl("get", "tsearch").returncode == 0, "the kind to be served again")
 
     kubectl.apply(manifest("TaskSearch", "after-restart", {"taskID": "5a9e" * 16}))
 
