@@ -45,7 +45,7 @@ def delete(control_plane: ControlPlane, kubectl: Kubectl, objects: Objects, simu
         status: dict[str, Any] = objects.until("TaskDeletion", name, is_finished)
         return status
 
-    with running_operator(control_plane, [*schedulers, "--rpc-timeout=1s"]):
+    with running_operator(control_plane, schedulers):
         assert succeeded(run()) == ("True", "Deleted")
         yield run
 

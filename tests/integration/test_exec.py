@@ -77,7 +77,7 @@ def test_exec_says_what_the_operator_says(
 def executed(body: dict[str, Any], simulator: Simulation) -> dict[str, Any]:
     schedulers = [f"--scheduler={address}" for address in simulator.scheduler_addresses]
     done = subprocess.run(
-        [sys.executable, "-m", "dragonfly_task_operator", "exec", *schedulers, "--rpc-timeout=1s", "-f", "-"],
+        [sys.executable, "-m", "dragonfly_task_operator", "exec", *schedulers, "-f", "-"],
         input=json.dumps(body),
         capture_output=True,
         text=True,

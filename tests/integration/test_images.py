@@ -79,7 +79,7 @@ def operator(  # noqa: PLR0917 - fixtures
     del kubectl  # has installed it
     arguments = [f"--scheduler={address}" for address in simulator.scheduler_addresses]
     arguments += [f"--registry-allowlist=http://{registry.host}", f"--registry-allowlist={locked.host}"]
-    with running_operator(control_plane, [*arguments, "--rpc-timeout=1s"], log=log):
+    with running_operator(control_plane, arguments, log=log):
         yield
 
 

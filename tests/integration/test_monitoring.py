@@ -57,7 +57,6 @@ def story(
     arguments = [
         *(f"--scheduler={address}" for address in simulator.scheduler_addresses),
         f"--registry-allowlist=http://{NO_REGISTRY}",
-        "--rpc-timeout=1s",
     ]
 
     def run(body: dict[str, Any], reason: str) -> None:

@@ -51,7 +51,7 @@ def operator(
 ) -> Iterator[None]:
     del kubectl  # has installed it
     arguments = [f"--scheduler={address}" for address in simulator.scheduler_addresses]
-    arguments += [f"--registry-allowlist=http://{registry.host}", "--rpc-timeout=1s", "--log-format=json"]
+    arguments += [f"--registry-allowlist=http://{registry.host}", "--log-format=json"]
     with running_operator(control_plane, arguments, log=log):
         yield
 

@@ -59,7 +59,7 @@ def operator(control_plane: ControlPlane, kubectl: Kubectl, simulator: Simulatio
     arguments += [f"--registry-allowlist={host}" for host in hosts]
     process = start_operator(
         control_plane,
-        [*arguments, "--rpc-timeout=1s"],
+        arguments,
         environment={"HTTPS_PROXY": stage.proxy.url, "NO_PROXY": "10.0.0.0/8,.svc"},
     )
     try:

@@ -42,7 +42,7 @@ def restored(kubectl: Kubectl, backup: dict[str, Any]) -> dict[str, Any]:
 
 
 def _arguments(simulator: Simulation) -> list[str]:
-    return [*(f"--scheduler={address}" for address in simulator.scheduler_addresses), "--rpc-timeout=1s"]
+    return [f"--scheduler={address}" for address in simulator.scheduler_addresses]
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ def here(own: ControlPlane) -> Objects:
 @pytest.fixture(scope="module")
 def operator(own: ControlPlane, simulator: Simulation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replica]:
     arguments = [f"--scheduler={address}" for address in simulator.scheduler_addresses]
-    with replicas(own, [*arguments, "--rpc-timeout=1s"], tmp_path_factory.mktemp("operator")) as start:
+    with replicas(own, arguments, tmp_path_factory.mktemp("operator")) as start:
         yield start()
 
 

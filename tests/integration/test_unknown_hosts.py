@@ -25,7 +25,7 @@ Newcomer = Callable[[], AbstractContextManager[Any]]
 def newcomer(control_plane: ControlPlane, kubectl: Kubectl, simulator: Simulation) -> Newcomer:
     del kubectl  # has installed it
     schedulers = [f"--scheduler={address}" for address in simulator.scheduler_addresses]
-    return lambda: running_operator(control_plane, [*schedulers, "--rpc-timeout=1s"])
+    return lambda: running_operator(control_plane, schedulers)
 
 
 def test_no_peers_known_is_never_success(

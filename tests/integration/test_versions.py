@@ -133,7 +133,7 @@ def stage(simulator: Simulation) -> Iterator[Stage]:
     with ControlPlane() as control_plane:
         kubectl = Kubectl.as_admin(control_plane)
         install(kubectl)
-        arguments = [*(f"--scheduler={address}" for address in simulator.scheduler_addresses), "--rpc-timeout=1s"]
+        arguments = [f"--scheduler={address}" for address in simulator.scheduler_addresses]
         yield Stage(control_plane, kubectl, Objects(control_plane), simulator.control, arguments)
 
 
