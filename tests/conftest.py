@@ -61,9 +61,11 @@ def _clean_slate(slates: list[Slate]) -> Iterator[None]:
     yield
     for slate in slates:
         if slate.written():
-            wait_for(slate.serves_kinds, "our kinds to be served")
-            leaks = planted.leaks(slate.control_plane)
-            slate.wipe()
+            try:
+                wait_for(slate.serves_kinds, "our kinds to be served")
+                leaks = planted.leaks(slate.control_plane)
+            finally:
+                slate.wipe()
             assert leaks == []
 
 
