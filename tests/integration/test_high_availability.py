@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -48,40 +49,50 @@ def start(control_plane: ControlPlane, kubectl: Kubectl, simulator: Simulation, 
         yield begin
 
 
+@dataclass(frozen=True, slots=True)
+class SlowDeletion:
+    """A deletion that takes some 10 s on 50 peers: to be applied once those are up who should see it."""
+
+    kubectl: Kubectl
+    name: str
+    task: str
+
+    def gets_under_way(self) -> None:
+        self.kubectl.apply(deletion(self.name, self.task, parallelism=4))
+        wait_for(self._is_under_way, what="a run that is under way", seconds=60)
+
+    def _is_under_way(self) -> bool:
+        return 3 <= deleted(self.kubectl, self.name) < PEERS
+
+
 @pytest.fixture
-def slow_deletion(kubectl: Kubectl, world: Control) -> Iterator[tuple[str, str]]:
-    """A deletion that takes some 10 s on 50 peers: its name and its task."""
-    name, task = f"slow-{time.monotonic_ns()}", f"{time.monotonic_ns():064x}"
-    world.caches(task)
+def slow(kubectl: Kubectl, world: Control) -> Iterator[SlowDeletion]:
+    deletion = SlowDeletion(kubectl, f"slow-{time.monotonic_ns()}", f"{time.monotonic_ns():064x}")
+    world.caches(deletion.task)
     world.fails("slow", "delete", seconds=0.8)
-    kubectl.apply(deletion(name, task, parallelism=4))
-    yield name, task
-    kubectl.must("delete", "tdel", name)
+    yield deletion
+    kubectl.must("delete", "tdel", deletion.name, "--ignore-not-found")
 
 
 def get(kubectl: Kubectl, name: str) -> dict[str, Any]:
     return dict(json.loads(kubectl.must("get", "tdel", name, "-o", "json")))
 
 
-def is_under_way(kubectl: Kubectl, name: str) -> bool:
-    return 3 <= deleted(kubectl, name) < PEERS
-
-
-def both_up(start: Start, kubectl: Kubectl, name: str) -> tuple[Replica, Replica]:
-    """Start a leader and then its standby, and wait until the leader's run is under way."""
+def both_up(start: Start, slow: SlowDeletion) -> tuple[Replica, Replica]:
+    """Start a leader and then its standby, and wait until a run of the leader's is under way."""
     leader = start()
     leader.comes_up()
     standby = start()
     standby.comes_up()
-    wait_for(lambda: is_under_way(kubectl, name), what="a run that is under way", seconds=60)
+    slow.gets_under_way()
     return leader, standby
 
 
 def test_standby_acts_within_20_seconds_of_the_kill_of_the_leader_and_goes_on_with_its_run(
-    start: Start, kubectl: Kubectl, finished: Finished, slow_deletion: tuple[str, str], world: Control
+    start: Start, kubectl: Kubectl, finished: Finished, slow: SlowDeletion, world: Control
 ) -> None:
-    name, task = slow_deletion
-    leader, standby = both_up(start, kubectl, name)
+    name, task = slow.name, slow.task
+    leader, standby = both_up(start, slow)
 
     leader.dies()
     before = deleted(kubectl, name)
@@ -96,29 +107,27 @@ def test_standby_acts_within_20_seconds_of_the_kill_of_the_leader_and_goes_on_wi
 
 
 def test_standby_acts_within_3_seconds_of_a_clean_stop_of_the_leader(
-    start: Start, kubectl: Kubectl, finished: Finished, slow_deletion: tuple[str, str]
+    start: Start, kubectl: Kubectl, finished: Finished, slow: SlowDeletion
 ) -> None:
-    name, _ = slow_deletion
-    leader, standby = both_up(start, kubectl, name)
+    leader, standby = both_up(start, slow)
 
     code, stopping = leader.stops()
     seconds = wait_for(lambda: standby.leads, what="the standby to lead", seconds=30)
 
     assert (code, stopping < 5, seconds < 3) == (0, True, True), (code, stopping, seconds)
-    status = finished("tdel", name)
+    status = finished("tdel", slow.name)
     assert status["conditions"][0]["reason"] == "Deleted"
 
 
 def test_leader_that_was_frozen_asks_no_peer_and_writes_nothing_when_it_wakes(
-    start: Start, kubectl: Kubectl, finished: Finished, slow_deletion: tuple[str, str], world: Control
+    start: Start, kubectl: Kubectl, finished: Finished, slow: SlowDeletion, world: Control
 ) -> None:
-    name, _ = slow_deletion
-    leader, standby = both_up(start, kubectl, name)
+    leader, standby = both_up(start, slow)
     leader.freezes()
     wait_for(lambda: standby.leads, what="the standby to lead", seconds=30)
     world.recovers()
-    finished("tdel", name)
-    before = get(kubectl, name)["metadata"]["resourceVersion"]
+    finished("tdel", slow.name)
+    before = get(kubectl, slow.name)["metadata"]["resourceVersion"]
     world.forget_calls()
 
     leader.wakes()
@@ -126,35 +135,33 @@ def test_leader_that_was_frozen_asks_no_peer_and_writes_nothing_when_it_wakes(
 
     assert code == 1
     assert f"the lease {NAMESPACE}/{LEASE} is held by" in leader.log.read_text().splitlines()[-1]
-    assert get(kubectl, name)["metadata"]["resourceVersion"] == before
+    assert get(kubectl, slow.name)["metadata"]["resourceVersion"] == before
     assert world.calls()["peers"] == {}
     assert standby.leads
 
 
 def test_leader_that_was_frozen_goes_on_when_nobody_took_over(
-    start: Start, kubectl: Kubectl, finished: Finished, slow_deletion: tuple[str, str]
+    start: Start, kubectl: Kubectl, finished: Finished, slow: SlowDeletion
 ) -> None:
-    name, _ = slow_deletion
     leader = start()
     leader.comes_up()
-    wait_for(lambda: is_under_way(kubectl, name), what="a run that is under way", seconds=60)
+    slow.gets_under_way()
 
     leader.freezes()
     with pytest.raises(AssertionError):
         wait_for(lambda: leader.leads, what="an answer of a frozen process", seconds=15)
     leader.wakes()
 
-    assert finished("tdel", name)["conditions"][0]["reason"] == "Deleted"
+    assert finished("tdel", slow.name)["conditions"][0]["reason"] == "Deleted"
     assert leader.leads
 
 
 def test_outage_of_the_api_server_longer_than_the_lease_ends_no_run(
-    start: Start, control_plane: ControlPlane, kubectl: Kubectl, finished: Finished, slow_deletion: tuple[str, str]
+    start: Start, control_plane: ControlPlane, kubectl: Kubectl, finished: Finished, slow: SlowDeletion
 ) -> None:
-    name, _ = slow_deletion
     leader = start()
     leader.comes_up()
-    wait_for(lambda: is_under_way(kubectl, name), what="a run that is under way", seconds=60)
+    slow.gets_under_way()
 
     control_plane.stop_apiserver()
     try:
@@ -164,7 +171,7 @@ def test_outage_of_the_api_server_longer_than_the_lease_ends_no_run(
         control_plane.start_apiserver()
 
     assert (status, "can't be reached" in text) == (503, True), text
-    assert finished("tdel", name)["conditions"][0]["reason"] == "Deleted"
+    assert finished("tdel", slow.name)["conditions"][0]["reason"] == "Deleted"
     assert leader.process.poll() is None
 
 
