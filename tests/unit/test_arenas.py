@@ -47,3 +47,33 @@ def heaps(how: str) -> int:
 def test_threads_share_two_heaps() -> None:
     assert heaps("unbounded") > arenas.MOST
     assert heaps("bounded") == arenas.MOST
+
+
+_LARGE_PROGRAM = """
+import ctypes, sys
+from dragonfly_task_operator import arenas
+
+if sys.argv[1] == "bounded":
+    assert arenas.bound()
+libc = ctypes.PyDLL(None)
+libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
+class Told(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_size_t) for name in "arena ordblks smblks hblks hblkhd usmblks fsmblks u f k".split()]
+libc.mallinfo2.restype = Told
+for _ in range(3):
+    libc.free(libc.malloc(4 * 2**20))
+kept = libc.mallinfo2().hblks
+libc.malloc(2**20)
+print(libc.mallinfo2().hblks - kept)
+"""
+
+
+def outside_of_heaps(how: str) -> int:
+    command = [sys.executable, "-c", _LARGE_PROGRAM, how]
+    return int(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library has other heaps")
+def test_what_is_large_stays_out_of_the_heaps_once_something_larger_was_freed() -> None:
+    assert outside_of_heaps("unbounded") == 0
+    assert outside_of_heaps("bounded") == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -41,15 +42,39 @@ async def call(
         RpcError: whatever went wrong at the other side, or on the way there.
         OwnTrouble: nobody was asked.
     """
+    (await ask(connection, method, request, timeout=timeout)).read_into(answer)
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """An answer that has come after so many seconds. It is counted when it is read: that tells whether it is one."""
+
+    connection: Connection[grpc.aio.Channel]
+    name: str
+    body: bytes
+    seconds: float
+
+    def read_into(self, answer: Message) -> None:
+        """Read it into an empty message of the type expected. Raises RpcError: it is none of that type."""
+        try:
+            parse(self.body, answer)
+        except RpcError as error:
+            self.connection.metrics.rpc_ended(self.name, error.code.name, self.seconds)
+            raise
+        self.connection.metrics.rpc_ended(self.name, grpc.StatusCode.OK.name, self.seconds)
+
+
+async def ask(connection: Connection[grpc.aio.Channel], method: str, request: bytes, *, timeout: float) -> Unread:
+    """Send a serialised request and give what was answered. Args and errors are those of `call`."""
     name = method.rpartition("/")[2]
     clock = asyncio.get_running_loop().time
     began = clock()
     try:
-        parse(await exchange(connection, method, request, timeout=timeout), answer)
+        body = await exchange(connection, method, request, timeout=timeout)
     except RpcError as error:
         connection.metrics.rpc_ended(name, error.code.name, clock() - began)
         raise
-    connection.metrics.rpc_ended(name, grpc.StatusCode.OK.name, clock() - began)
+    return Unread(connection, name, body, clock() - began)
 
 
 async def connected(connection: Connection[grpc.aio.Channel], *, timeout: float) -> float:
@@ -78,8 +103,8 @@ async def connected(connection: Connection[grpc.aio.Channel], *, timeout: float)
 async def exchange(connection: Connection[grpc.aio.Channel], method: str, request: bytes, *, timeout: float) -> bytes:
     """Send a serialised request and give the answer as it came. Args and errors are those of `call`; nobody counts."""
     try:
-        ask: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = connection.channel.unary_unary(method)
-        body = await ask(request, timeout=timeout)
+        unary: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = connection.channel.unary_unary(method)
+        body = await unary(request, timeout=timeout)
     except grpc.aio.AioRpcError as error:
         raise await _failure(connection, error.code(), error.details() or "", timeout=timeout) from None
     except grpc.aio.UsageError:

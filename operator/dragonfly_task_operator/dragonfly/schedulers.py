@@ -11,7 +11,7 @@ from dragonfly_task_operator.dragonfly.channels import ChannelPool, Endpoint
 from dragonfly_task_operator.dragonfly.discovery import Pods, Resolve, Services, resolve, scheduler_addresses
 from dragonfly_task_operator.dragonfly.memory import Evidence, HostMemory, Session
 from dragonfly_task_operator.dragonfly.peers import MAX_INT64, length, moment
-from dragonfly_task_operator.dragonfly.rpc import call
+from dragonfly_task_operator.dragonfly.rpc import Unread, ask, call
 from dragonfly_task_operator.dragonfly.rpc_error import RpcError
 from dragonfly_task_operator.dragonfly.sessions import Sessions
 from dragonfly_task_operator.dragonfly.sharing import Shared
@@ -102,6 +102,7 @@ class GrpcSchedulers:
         self._answered: list[Endpoint] = []
         self._sessions = Sessions(pool, timeout=timeout)
         self._listing = Shared(self._list_all)
+        self._reading = asyncio.Lock()
 
     async def hosts(self) -> HostListing:
         """List every peer of every cluster: those that schedulers list now or listed lately, and pods.
@@ -190,22 +191,21 @@ class GrpcSchedulers:
         self, endpoint: Endpoint, cluster: str, seen: dict[Host, Host]
     ) -> tuple[Session, list[Host]] | RpcError:
         """Ask one scheduler. A host that another has listed too is the object in `seen`: each lists all of them."""
-        answer = ListHostsResponse()
+        request = ListHostsRequest().SerializeToString()
         with await self._pool.connection(endpoint) as connection:
             try:
-                await call(
-                    connection, LIST_HOSTS, ListHostsRequest().SerializeToString(), answer, timeout=self._timeout
-                )
+                unread = await ask(connection, LIST_HOSTS, request, timeout=self._timeout)
+                session = self._sessions.of(connection)  # at once: later it may be another process's
+                return session, await self._read(unread, cluster, seen)
             except RpcError as error:
                 return error
-            session = self._sessions.of(connection)
-        hosts = []
-        for number, announced in enumerate(answer.hosts, start=1):
-            host = _host(announced, cluster)
-            hosts.append(seen.setdefault(host, host))
-            if number % HOSTS_IN_A_TURN == 0:
-                await asyncio.sleep(0)  # of 10,000 hosts, all at once would take a tenth of a second
-        return session, hosts
+
+    async def _read(self, unread: Unread, cluster: str, seen: dict[Host, Host]) -> list[Host]:
+        """Read a list, none while another is: as a message, one of 10,000 hosts takes 7 MiB. Raises RpcError."""
+        async with self._reading:
+            answer = ListHostsResponse()
+            unread.read_into(answer)
+            return await _hosts(answer, cluster, seen)
 
     async def metadata(self, task: TaskID) -> TaskMetadata | None:
         """Ask the schedulers that lately answered, one after another: only one of them knows a task."""
@@ -220,6 +220,16 @@ class GrpcSchedulers:
                 continue
             return _metadata(answer)
         return None
+
+
+async def _hosts(answer: ListHostsResponse, cluster: str, seen: dict[Host, Host]) -> list[Host]:
+    hosts = []
+    for number, announced in enumerate(answer.hosts, start=1):
+        host = _host(announced, cluster)
+        hosts.append(seen.setdefault(host, host))
+        if number % HOSTS_IN_A_TURN == 0:
+            await asyncio.sleep(0)  # of 10,000 hosts, all at once would take a tenth of a second
+    return hosts
 
 
 def _evidence(listings: Sequence[_ClusterListing]) -> Evidence:
