@@ -6,6 +6,7 @@ import asyncio
 import errno
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TypeVar
 
 import grpc
@@ -46,6 +47,9 @@ _NEEDED = "StatLocalTask over TCP needs client 1.1.8 or newer"
 
 TOLD_AT_ONCE = 16
 """Tasks that a dead peer was not asked about are told in portions: hundreds of peers may time out at one moment."""
+
+KEPT_QUESTIONS = 16
+"""Of runs that go at once."""
 
 MAX_INT64 = (1 << 63) - 1
 """The API server takes no larger number: it would refuse the whole status."""
@@ -103,8 +107,7 @@ class GrpcPeers:
         Raises:
             OwnTrouble: those not told were not asked, or their answer is not known.
         """
-        requests = [(task, StatLocalTaskRequest(task_id=task).SerializeToString()) for task in tasks]
-        await self._ask(host, STAT, requests, presence_of, tell)
+        await self._ask(host, STAT, _questions(tuple(tasks)), presence_of, tell)
 
     async def delete(self, host: Host, task: TaskID) -> None:
         """Ask a peer to delete its copy.
@@ -208,6 +211,12 @@ class GrpcPeers:
             return mapped
         description = f"{mapped.description} ({self._memory.last_seen(host)})"
         return PeerError(mapped.reason, description, retryable=mapped.retryable)
+
+
+@lru_cache(maxsize=KEPT_QUESTIONS)
+def _questions(tasks: tuple[TaskID, ...]) -> tuple[Request, ...]:
+    """Ask about tasks. Each peer of a run is asked the same: made anew for each, they would be a million."""
+    return tuple((task, StatLocalTaskRequest(task_id=task).SerializeToString()) for task in tasks)
 
 
 async def _tell_all(tasks: Iterable[TaskID], failure: PeerError, tell: Callable[[TaskID, T | PeerError], None]) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import grpc
 import pytest
@@ -140,6 +140,7 @@ class ScriptedWire:
 
     answers: list[bytes | RpcError | OwnTrouble]
     asked: list[TaskID] = field(default_factory=list)
+    given: list[Sequence[Request]] = field(default_factory=list)
 
     async def ask(
         self,
@@ -151,6 +152,7 @@ class ScriptedWire:
         ready: Ready,
         answered: Answered,
     ) -> None:
+        self.given.append(requests)
         for task, _ in requests:
             await ready()
             self.asked.append(task)
@@ -244,6 +246,19 @@ async def test_peer_without_an_address_is_told_of_every_task_and_sent_nothing() 
     await asking.stat(nowhere, TASKS, told)
 
     assert (wire.asked, told.kinds()) == ([], {PeerReason.UNREACHABLE: len(TASKS)})
+
+
+async def test_what_is_asked_of_every_peer_of_a_run_is_made_once() -> None:
+    """Of ten thousand peers and an image of 150 ids, what is made anew for each is there a million times."""
+    wire = ScriptedWire([NOT_FOUND])
+    asking = GrpcPeers(wire, memory=Noting(), tls={}, timeout=5, in_flight=1, requests_per_second=FAST)
+
+    await asking.stat(HOST, TASKS[:5], Told())
+    await asking.stat(replace(HOST, id="another"), tuple(TASKS[:5]), Told())
+    await asking.stat(HOST, TASKS[5:7], Told())
+
+    assert wire.given[0] is wire.given[1]
+    assert wire.asked == TASKS[:5] * 2 + TASKS[5:7]
 
 
 async def test_right_to_act_is_proven_before_each_request() -> None:
