@@ -8,6 +8,7 @@ the API server's. All are connection errors to aiohttp's callers, who try again.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import ssl
@@ -111,7 +112,7 @@ class Line:
 
     Args:
         keyring: shared by all lines.
-        limit: most connections at once; 0: any number.
+        limit: most connections, and requests that wait for an answer, at once; 0: any number.
         trace: is told of every request.
         response_class: of what is answered.
         is_patient: whether a request waits for credentials that fit; else it asks with those that are read anew, once.
@@ -128,6 +129,8 @@ class Line:
     ) -> None:
         self._keyring, self._limit, self._trace, self._response_class = keyring, limit, trace, response_class
         self._is_patient = is_patient
+        # aiohttp would make all of a request, 11 KiB, and have it wait for a connection: thousands do in a crowd.
+        self._room = asyncio.Semaphore(limit) if limit else contextlib.nullcontext()
         self._session: tuple[ssl.SSLContext, aiohttp.ClientSession] | None = None
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -196,7 +199,7 @@ class Line:
         give_up = clock() + seconds
         attempts = 0
         while True:
-            async with self._keyring.key() as key:
+            async with self._room, self._keyring.key() as key:
                 response = await self._attempt(key, method, path, dict(given))
             attempts += 1
             if response is None:

@@ -291,3 +291,31 @@ async def test_line_without_patience_asks_once_more_with_what_is_read_anew_and_n
 
         source.token = source.next = "new"
         assert await get(line) == 200
+
+
+async def test_request_is_made_only_once_there_is_a_connection_for_it(server: ApiServer) -> None:
+    """Thousands wait in a crowd, and each that is made takes memory."""
+    started, answered, may_answer = [0], [0], asyncio.Event()
+    trace = aiohttp.TraceConfig()
+
+    async def starts(*_: object) -> None:
+        started[0] += 1
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        answered[0] += 1
+        await may_answer.wait()
+        return server.serve(request)
+
+    trace.on_request_start.append(starts)
+    server.intercept = answer
+    keyring = await Keyring.open(Known(server.origin, "new"))
+    async with Line(keyring, limit=2, trace=trace) as line:
+        asking = [asyncio.create_task(get(line)) for _ in range(50)]
+        while answered[0] < 2:  # noqa: ASYNC110 - a test's server is no event
+            await asyncio.sleep(0.01)
+        made = started[0]
+        may_answer.set()
+
+        assert set(await asyncio.gather(*asking)) == {200}
+    await keyring.aclose()
+    assert (made, started[0]) == (2, 50)
