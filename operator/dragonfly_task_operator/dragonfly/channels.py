@@ -17,6 +17,7 @@ import grpc.aio
 
 from dragonfly_task_operator.dragonfly.lean.blocks import Blocks
 from dragonfly_task_operator.dragonfly.lean.link import Link
+from dragonfly_task_operator.dragonfly.lean.turn import Turn
 from dragonfly_task_operator.dragonfly.tls import Credentials, RotatingCredentials
 from dragonfly_task_operator.observability.metrics import Metrics
 
@@ -143,6 +144,7 @@ class ChannelPool:
         self._closing: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.TimerHandle | None = None
         self._blocks, self._may_send = Blocks(), may_send
+        self.sending, self._reading = Turn(), Turn()
         self.probing = asyncio.Semaphore(probes)
 
     def census(self) -> dict[str, int]:
@@ -221,7 +223,14 @@ class ChannelPool:
         return connection
 
     def _link(self, endpoint: Endpoint) -> Link:
-        return Link(endpoint.ip, endpoint.port, read=self._blocks, may_send=self._may_send)
+        return Link(
+            endpoint.ip,
+            endpoint.port,
+            read=self._blocks,
+            may_send=self._may_send,
+            sending=self.sending,
+            reading=self._reading,
+        )
 
     async def _room(self) -> None:
         """Wait until one more connection may be open, and count it."""

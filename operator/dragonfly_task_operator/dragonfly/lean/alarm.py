@@ -20,20 +20,23 @@ class Alarm:
 
     Args:
         loop: whose clock it goes by.
-        look: given the loop's time, does what is due, and gives when it wants to look again; None for never.
     """
 
-    __slots__ = ("_look", "_loop", "_timer")
+    __slots__ = ("_loop", "_timer")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, look: Callable[[float], float | None]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._look = look
         self._timer: asyncio.TimerHandle | None = None
 
-    def by(self, due: float) -> None:
-        """Ring at that time, unless it is set already: what comes later is never due earlier."""
+    def by(self, due: float, look: Callable[[float], float | None]) -> None:
+        """Ring at that time, unless it is set already: what comes later is never due earlier.
+
+        Args:
+            due: by the loop's clock.
+            look: given the loop's time, does what is due, and gives when it wants to look again; None for never.
+        """
         if self._timer is None:
-            self._timer = self._loop.call_at(due, self._rings, due)
+            self._timer = self._loop.call_at(due, self._rings, due, look)
 
     def off(self) -> None:
         """Ring no more."""
@@ -41,12 +44,12 @@ class Alarm:
             self._timer.cancel()
             self._timer = None
 
-    def _rings(self, due: float) -> None:
+    def _rings(self, due: float, look: Callable[[float], float | None]) -> None:
         self._timer = None
         now = self._loop.time()
         if now - due > HELD_UP_SECONDS:
-            self.by(now + HEARING_SECONDS)
+            self.by(now + HEARING_SECONDS, look)
             return
-        following = self._look(now)
+        following = look(now)
         if following is not None:
-            self.by(following)
+            self.by(following, look)

@@ -16,6 +16,7 @@ from dragonfly_task_operator.dragonfly.lean.inlet import Inlet, Outcome
 from dragonfly_task_operator.dragonfly.lean.outlet import Outlet
 from dragonfly_task_operator.dragonfly.lean.sockets import Socket
 from dragonfly_task_operator.dragonfly.lean.streams import Sent, Streams
+from dragonfly_task_operator.dragonfly.lean.turn import Turn
 from dragonfly_task_operator.dragonfly.rpc_error import RpcError
 from dragonfly_task_operator.errors import OwnTrouble
 
@@ -42,6 +43,8 @@ class Link:
         port: likewise.
         read: reads blocks of answers; shared by all links.
         may_send: tells whether this process may ask peers at this moment; asked last thing before requests leave.
+        sending: the share of all links' sending in a turn of the event loop.
+        reading: that of their reading.
 
     Attributes:
         broken: it takes no more requests: something on it was not answered, or it is going away, or gone.
@@ -64,6 +67,7 @@ class Link:
         "_outlet",
         "_pending",
         "_rest",
+        "_sending",
         "_settled",
         "_shrink",
         "_socket",
@@ -76,13 +80,15 @@ class Link:
         "port",
     )
 
-    def __init__(self, ip: str, port: int, *, read: Blocks, may_send: Callable[[], bool]) -> None:
+    def __init__(
+        self, ip: str, port: int, *, read: Blocks, may_send: Callable[[], bool], sending: Turn, reading: Turn
+    ) -> None:
         self.ip, self.port = ip, port
         self.broken = self.has_spoken = self.has_answered = False
-        self._may_send = may_send
+        self._may_send, self._sending = may_send, sending
         self._loop = asyncio.get_running_loop()
-        self._alarm = Alarm(self._loop, self._look_at_clock)
-        self._socket = Socket(self, self._loop)
+        self._alarm = Alarm(self._loop)
+        self._socket = Socket(self, self._loop, reading=reading)
         self._inlet, self._outlet = Inlet(read), Outlet()
         self._authority = blocks.authority_of(ip, port)
         self._shrink = blocks.SHRINK
@@ -123,7 +129,7 @@ class Link:
         message = request[1]
         self._out.append(frames.frame(Type.HEADERS, Flag.END_HEADERS, stream, block))
         self._out.append(self._outlet.send(stream, b"\x00" + len(message).to_bytes(4, "big") + message))
-        self._alarm.by(due)
+        self._alarm.by(due, self._look_at_clock)
         if self._streams.following > frames.MOST_WINDOW:
             self.broken = True  # there are no more numbers
         if stream == 1:
@@ -134,7 +140,7 @@ class Link:
     async def room(self, batch: Batch) -> bool:
         """Wait until there is room, or will never be. Returns whether that came in time."""
         since = self._waiting[batch] = self._loop.time()
-        self._alarm.by(since + batch.timeout)
+        self._alarm.by(since + batch.timeout, self._look_at_clock)
         try:
             while batch in self._waiting and not self.has_room and not self.broken:
                 await batch.change()
@@ -198,7 +204,13 @@ class Link:
         """Send what is to be sent once those have had their turn who will add to it."""
         if not self._pending and self._out:
             self._pending = True
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self._flush_in_turn)
+
+    def _flush_in_turn(self) -> None:
+        if self._sending.is_over():
+            self._loop.call_soon(self._flush_in_turn)
+        else:
+            self._flush()
 
     def _flush(self) -> None:
         self._pending = False

@@ -11,6 +11,8 @@ import errno
 import socket
 from typing import Protocol
 
+from dragonfly_task_operator.dragonfly.lean.turn import Turn
+
 READ_BYTES = 2048
 """At once: some twenty answers. What is left comes with the next turn of the loop, after others' and timers."""
 
@@ -43,12 +45,14 @@ class Socket:
     Args:
         owner: hears what becomes of it.
         loop: where that happens.
+        reading: the share of all sockets' reading.
     """
 
-    __slots__ = ("_loop", "_owner", "_socket", "_unsent", "_unwritable")
+    __slots__ = ("_loop", "_owner", "_reading", "_socket", "_unsent", "_unwritable")
 
-    def __init__(self, owner: Owner, loop: asyncio.AbstractEventLoop) -> None:
-        self._owner = owner
+    def __init__(self, owner: Owner, loop: asyncio.AbstractEventLoop, *, reading: Turn) -> None:
+        self._reading = reading
+        self._owner: Owner | None = owner
         self._loop = loop
         self._socket: socket.socket | None = None
         self._unsent = b""
@@ -73,7 +77,7 @@ class Socket:
             made.close()
             raise
         self._socket = made
-        self._loop.add_reader(made.fileno(), self._readable)
+        self._loop.add_reader(made.fileno(), self._has_come)
         return True
 
     def write(self, data: bytes) -> bool:
@@ -98,7 +102,8 @@ class Socket:
         return len(self._unsent) <= MOST_UNSENT
 
     def close(self) -> None:
-        """Close it. The owner hears of nothing any more."""
+        """Close it. The owner hears of nothing any more, and is let go of: they would keep each other."""
+        self._owner = None
         if self._socket is not None:
             self._loop.remove_reader(self._socket.fileno())
             self._loop.remove_writer(self._socket.fileno())
@@ -106,19 +111,23 @@ class Socket:
             self._socket = None
 
     def _connected(self) -> None:
-        if self._socket is None:
+        if self._socket is None or self._owner is None:
             return
         self._loop.remove_writer(self._socket.fileno())
         number = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if number:
             self._end(number)
             return
-        self._loop.add_reader(self._socket.fileno(), self._readable)
+        self._loop.add_reader(self._socket.fileno(), self._has_come)
         self._owner.connected()
+
+    def _has_come(self) -> None:
+        if not self._reading.is_over():  # the next one tells again
+            self._readable()
 
     def _readable(self) -> bool:
         """Read once. Returns whether there was anything; not where there is nothing now, or it has ended."""
-        if self._socket is None:
+        if self._socket is None or self._owner is None:
             return False
         try:
             data = self._socket.recv(READ_BYTES)
@@ -151,6 +160,7 @@ class Socket:
         self.write(unsent)
 
     def _end(self, number: int) -> None:
-        if self._socket is not None:
+        owner = self._owner
+        if self._socket is not None and owner is not None:
             self.close()
-            self._owner.ended(number)
+            owner.ended(number)

@@ -114,6 +114,8 @@ class _Asking:
             elif not self._is_ready:
                 await self._ready()
                 self._is_ready = True  # and stays so, if there is no room any more
+            elif self._pool.sending.is_over():
+                await asyncio.sleep(0)
             else:
                 self._is_ready = False
                 link.send(batch, self._left.popleft())

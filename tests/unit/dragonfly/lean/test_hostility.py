@@ -11,6 +11,7 @@ import pytest
 from dragonfly_task_operator.dragonfly.lean.blocks import MOST_BLOCK, MOST_KNOWN, Blocks
 from dragonfly_task_operator.dragonfly.lean.frames import MOST_PAYLOAD
 from dragonfly_task_operator.dragonfly.lean.sockets import MOST_UNSENT, Socket
+from dragonfly_task_operator.dragonfly.lean.turn import Turn
 from tests.lean.asking import AT_ONCE, asking
 from tests.lean.scripted import (
     CONTINUATION,
@@ -216,7 +217,7 @@ async def test_server_that_reads_nothing_of_what_it_is_sent_is_not_sent_without_
         def ended(self, number: int) -> None: ...
 
     async with scripted(lambda _: asyncio.sleep(60), greets=False) as server:
-        end = Socket(Nobody(), asyncio.get_running_loop())
+        end = Socket(Nobody(), asyncio.get_running_loop(), reading=Turn())
         if not end.connect(server.ip, server.port):
             await there.wait()
         sent = 0

@@ -12,6 +12,7 @@ from typing import cast
 import pytest
 
 from dragonfly_task_operator.dragonfly.lean.sockets import Socket
+from dragonfly_task_operator.dragonfly.lean.turn import Turn
 from tests.lean.asking import until
 
 
@@ -50,7 +51,7 @@ class Deaf:
 async def test_reset_that_sending_has_told_of_is_the_end(said: bytes) -> None:
     owner = Owner()
     with socket.create_server(("127.0.0.1", 0)) as server:
-        connection = Socket(owner, cast("asyncio.AbstractEventLoop", Deaf()))
+        connection = Socket(owner, cast("asyncio.AbstractEventLoop", Deaf()), reading=Turn())
         is_there = connection.connect(*server.getsockname())
         theirs, _ = server.accept()
         await until(lambda: is_there or owner.is_connected, "the connection")
