@@ -24,7 +24,9 @@ AT_ONCE, PIPELINE = 256, 4
 DEADLINE = 300
 """The default deadline of a search, in seconds. The run is given more: how much it takes is what is asked."""
 PATIENT = 1800
-GARBAGE = "Python looks for garbage among all that ten thousand hosts and their connections are, in one go"
+ONE_TURN = (
+    "what hundreds of peers have sent and are to be sent in one turn, and a look of Python's for garbage in between"
+)
 """What stands in the way, by a sampler beside the loop."""
 
 
@@ -87,7 +89,7 @@ def measure(control_plane: ControlPlane, tries: int) -> list[Measurement]:
                 value=max((each.computed for each in beats), default=0.0) * 1000,
                 unit=" ms",
                 at_most=100,
-                obstacle=GARBAGE,
+                obstacle=ONE_TURN,
             ),
             Measurement(
                 what=_what("longest that the loop did not come round, the machine being busy"),

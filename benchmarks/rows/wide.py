@@ -13,8 +13,8 @@ PEERS = 10_000
 CACHED_ON = 500
 TASK = "b1" * 32
 MEMORY = (
-    "most of it is what the operator imports and has at rest; then come connections to peers that are closed, which"
-    " stay until garbage is collected, and the lists of three schedulers as they came"
+    "most of it is what the operator imports and has at rest; then come ten thousand hosts, what is known of each, and"
+    " connections to them"
 )
 
 
