@@ -78,9 +78,9 @@ class Asking:
 
 
 @asynccontextmanager
-async def asking(transport: str = "lean") -> AsyncIterator[Asking]:
+async def asking(transport: str = "lean", *, may_send: Callable[[], bool] = lambda: True) -> AsyncIterator[Asking]:
     """Make a wire, and close all that it opened."""
-    pool = ChannelPool()
+    pool = ChannelPool(may_send=may_send)
     try:
         yield Asking(pool, WIRES[transport](pool))
     finally:

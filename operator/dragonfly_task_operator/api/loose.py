@@ -17,6 +17,11 @@ def items(value: object) -> Sequence[Any]:
     return value if isinstance(value, list | tuple) else ()
 
 
+def mappings(value: object) -> list[Mapping[str, Any]]:
+    """Give a list of mappings; an empty one for each that is none."""
+    return [mapping(each) for each in items(value)]
+
+
 def word(value: object) -> str | None:
     """Give a text, or a whole number as one."""
     if isinstance(value, bool) or not isinstance(value, str | int):

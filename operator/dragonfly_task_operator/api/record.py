@@ -110,7 +110,7 @@ class Record:
     @property
     def peers_cleared_by_task(self) -> dict[str, int]:
         """The same by task id, where there are any."""
-        tasks = [loose.mapping(task) for task in loose.items(self.raw.get("tasks"))]
+        tasks = loose.mappings(self.raw.get("tasks"))
         counts = {
             loose.word(task.get("taskID")): loose.count(loose.mapping(task.get("peers")).get("deleted"))
             for task in tasks

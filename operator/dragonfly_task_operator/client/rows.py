@@ -85,7 +85,7 @@ def from_pages(run: Body, pages: Sequence[Body | None]) -> Everyone:
             continue
         ids = [loose.word(task) or "" for task in loose.items(report.get("tasks"))]
         tasks |= dict.fromkeys(ids)
-        rows += (_row(loose.mapping(row), ids) for row in loose.items(report.get("peers")))
+        rows += (_row(row, ids) for row in loose.mappings(report.get("peers")))
     left_out = []
     if missing:
         left_out.append(f"{missing} of {len(pages)} TaskReports are gone, or are being written: try again")
@@ -108,7 +108,7 @@ def _row(row: Body, ids: Sequence[str]) -> PeerRow:
         share=float(share) if isinstance(share, int | float) and not isinstance(share, bool) else None,
         failed=tuple(
             _failure(failed, named([failed.get("task"), *loose.items(failed.get("also"))]))
-            for failed in map(loose.mapping, loose.items(row.get("failed")))
+            for failed in loose.mappings(row.get("failed"))
         ),
     )
 
@@ -126,11 +126,11 @@ def from_status(run: Body) -> Everyone:
     """Make rows of the lists of a status, which has the first of them only."""
     status = Record.of(run).raw
     told: dict[str, _Told] = {}
-    tasks = [loose.mapping(task) for task in loose.items(status.get("tasks"))]
+    tasks = loose.mappings(status.get("tasks"))
     for task in tasks:
-        for holder in map(loose.mapping, loose.items(task.get("cachedBy"))):
+        for holder in loose.mappings(task.get("cachedBy")):
             _of(told, holder).holds.append(loose.word(task.get("taskID")) or "")
-    for failure in map(loose.mapping, loose.items(status.get("failures"))):
+    for failure in loose.mappings(status.get("failures")):
         _of(told, failure).failed.append(_failure(failure, (loose.word(failure.get("taskID")) or "",)))
     share = _Shares(status, tasks)
     rows = [
@@ -162,7 +162,7 @@ class _Shares:
     """Which share of an image's blobs a peer has: told only where the status lists every task and every holder."""
 
     def __init__(self, status: Body, tasks: Sequence[Body]) -> None:
-        images = [loose.mapping(image) for image in loose.items(status.get("images"))]
+        images = loose.mappings(status.get("images"))
         self._blobs = loose.count(images[0].get("blobs")) if len(images) == 1 and "omitted" not in status else 0
         self._digests = {
             loose.word(task.get("taskID")): loose.word(task.get("digest"))

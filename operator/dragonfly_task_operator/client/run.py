@@ -159,7 +159,7 @@ class Run:
     @property
     def tasks(self) -> Sequence[Mapping[str, Any]]:
         """What is told of each task id."""
-        return [loose.mapping(task) for task in loose.items(self.status.get("tasks"))]
+        return loose.mappings(self.status.get("tasks"))
 
     @property
     def targets(self) -> Sequence[str]:
@@ -184,7 +184,7 @@ class Run:
     @property
     def failures(self) -> Sequence[Mapping[str, Any]]:
         """The first failures of peers."""
-        return [loose.mapping(failure) for failure in loose.items(self.status.get("failures"))]
+        return loose.mappings(self.status.get("failures"))
 
     @property
     def failure_reasons(self) -> Sequence[ReasonCount]:
@@ -195,7 +195,7 @@ class Run:
                 loose.count(each.get("count")),
                 loose.word(each.get("example")) or "",
             )
-            for each in map(loose.mapping, loose.items(self.status.get("failureSummary")))
+            for each in loose.mappings(self.status.get("failureSummary"))
         ]
 
     @property

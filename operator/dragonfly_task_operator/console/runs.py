@@ -94,7 +94,7 @@ class Shown(Run):
 
     def listed(self, what: str) -> Sequence[Mapping[str, Any]]:
         """Give a list of the status."""
-        return [loose.mapping(each) for each in loose.items(self.status.get(what))]
+        return loose.mappings(self.status.get(what))
 
     def manifest(self) -> dict[str, Any]:
         """Give what a person would commit to Git: no status, and nothing that the API server adds."""

@@ -29,7 +29,7 @@ def asked_by(snapshot: Snapshot) -> AskedBy:
 
 
 def _writers(metadata: Mapping[str, object]) -> Iterator[Writer]:
-    for each in map(loose.mapping, loose.items(metadata.get("managedFields"))):
+    for each in loose.mappings(metadata.get("managedFields")):
         if "f:spec" in loose.mapping(each.get("fieldsV1")):
             manager, operation, time = (loose.word(each.get(name)) or "" for name in ("manager", "operation", "time"))
             yield Writer(manager=cut(manager, MAX_WORD), operation=operation, time=time)

@@ -1,7 +1,7 @@
 """The `kubernetes` package's client on a `Line`: its calls and models, this operator's connections and limits.
 
-Of its calls, those for custom objects serve every group, and `Client.get` the one that has none. `CoreV1Api` would
-bring the models of all that a cluster can have: 23 MiB and a second of every start, for Pods and Secrets
+Of its calls, those for custom objects serve every group; what is only read, `Client.get` reads of any. `CoreV1Api`
+would bring the models of all that a cluster can have: 23 MiB and a second of every start, for Pods and Secrets
 (docs/adr/0013-many-objects.md).
 """
 

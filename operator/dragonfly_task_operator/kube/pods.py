@@ -53,7 +53,7 @@ class RunningPods:
         with looking_up(f"pods {selector}"):
             while True:
                 page = await self._client.get(_PATH, query, namespace=selector.namespace)
-                found += filter(None, map(_pod, map(loose.mapping, loose.items(page.get("items")))))
+                found += filter(None, map(_pod, loose.mappings(page.get("items"))))
                 following = loose.word(loose.mapping(page.get("metadata")).get("continue"))
                 if not following:
                     return found

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from dragonfly_task_operator.api import loose
 from dragonfly_task_operator.kube.client import Client
@@ -26,14 +25,10 @@ class EndpointSlices:
             slices = await self._client.get(_PATH, selected, namespace=service.namespace)
         return [
             (address, number)
-            for slice_ in _mappings(slices.get("items"))
-            for port in _mappings(slice_.get("ports"))
+            for slice_ in loose.mappings(slices.get("items"))
+            for port in loose.mappings(slice_.get("ports"))
             if (number := loose.number(port.get("port"))) is not None and service.port in (port.get("name"), number)
-            for endpoint in _mappings(slice_.get("endpoints"))
+            for endpoint in loose.mappings(slice_.get("endpoints"))
             if loose.mapping(endpoint.get("conditions")).get("ready") is not False
             for address in loose.items(endpoint.get("addresses"))
         ]
-
-
-def _mappings(value: object) -> Iterator[Mapping[str, Any]]:
-    return map(loose.mapping, loose.items(value))

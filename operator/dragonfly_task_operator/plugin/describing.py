@@ -78,7 +78,7 @@ def _targets(screen: Screen, run: Run) -> None:
 
 
 def _images(screen: Screen, run: Run) -> None:
-    images = [loose.mapping(image) for image in loose.items(run.status.get("images"))]
+    images = loose.mappings(run.status.get("images"))
     for image in images:
         if image.get("summary"):
             screen.prose(str(image["summary"]), indent="  ")

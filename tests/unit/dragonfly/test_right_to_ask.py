@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
 import pytest
 
-from dragonfly_task_operator.dragonfly.channels import ChannelPool, Endpoint
-from dragonfly_task_operator.dragonfly.lean.wire import LeanWire
+from dragonfly_task_operator.dragonfly.channels import Endpoint
 from dragonfly_task_operator.dragonfly.peers import STAT
-from dragonfly_task_operator.dragonfly.wire import GrpcWire, Wire
+from dragonfly_task_operator.dragonfly.wire import Wire
 from dragonfly_task_operator.event_loop import factory
 from tests.lean.asking import AT_ONCE, SOON, Asked, asking, until
 from tests.lean.scripted import DATA, END_STREAM, Scripted, Talk, not_found, scripted, settings
@@ -55,15 +54,6 @@ class Right:
             self.held = False
 
 
-@asynccontextmanager
-async def wire(right: Right) -> AsyncIterator[Wire]:
-    pool = ChannelPool(may_send=right.is_held)
-    try:
-        yield LeanWire(pool, secured=GrpcWire(pool))
-    finally:
-        await pool.aclose()
-
-
 async def ask(wire: Wire, server: Scripted, right: Right, asked: Asked, *tasks: str) -> None:
     end = Endpoint(server.ip, server.port, None, "x")
     requests = [(task, b"") for task in tasks]
@@ -85,13 +75,13 @@ async def test_request_whose_right_ended_while_connecting_leaves_when_it_is_back
     losses: int,
 ) -> None:
     right, asked = Right(losses), Asked()
-    async with scripted(answers) as server, wire(right) as lean:
-        asking = asyncio.create_task(ask(lean, server, right, asked, "a"))
+    async with scripted(answers) as server, asking(may_send=right.is_held) as lean:
+        going = asyncio.create_task(ask(lean.wire, server, right, asked, "a"))
         for loss in range(losses):
             await until(partial(right.was_lost, loss + 1), "the next proof")
             assert requests(server) == 0
             right.comes_back()
-        await asyncio.wait_for(asking, SOON)
+        await asyncio.wait_for(going, SOON)
 
     assert (asked.words, right.proofs, requests(server)) == (["NOT_FOUND"], losses + 1, 1)
 
@@ -110,12 +100,12 @@ async def test_request_whose_right_ended_on_an_open_connection_leaves_later_and_
         await talk.ends()
 
     right, warm, first, second = Right(), Asked(), Asked(), Asked()
-    async with scripted(script) as server, wire(right) as lean:
-        await ask(lean, server, right, warm, "warm")
-        under_way = asyncio.create_task(ask(lean, server, right, first, "a"))
+    async with scripted(script) as server, asking(may_send=right.is_held) as lean:
+        await ask(lean.wire, server, right, warm, "warm")
+        under_way = asyncio.create_task(ask(lean.wire, server, right, first, "a"))
         await until(lambda: requests(server) == 2, "the slow request")
         right.losses = right.proofs + 1
-        later = asyncio.create_task(ask(lean, server, right, second, "b", "c"))
+        later = asyncio.create_task(ask(lean.wire, server, right, second, "b", "c"))
         await until(lambda: right.waiting == 1, "a proof that waits")
         go.set()
         await asyncio.wait_for(under_way, SOON)
@@ -135,15 +125,13 @@ async def test_right_is_proved_for_grpcio_once_it_has_connected() -> None:
         await talk.reader.readexactly(24)
         await talk.answer_all()
 
-    async with scripted(script, greets=False) as server:
-        pool = ChannelPool()
-        asking = asyncio.create_task(ask(GrpcWire(pool), server, right, asked, "a", "b"))
+    async with scripted(script, greets=False) as server, asking("grpc") as peer:
+        going = asyncio.create_task(ask(peer.wire, server, right, asked, "a", "b"))
         await until(lambda: bool(server.talks), "a connection")
         await asyncio.sleep(0.1)
         assert right.proofs == 0
         go.set()
-        await asyncio.wait_for(asking, SOON)
-        await pool.aclose()
+        await asyncio.wait_for(going, SOON)
 
     assert (asked.words, right.proofs) == (["NOT_FOUND"] * 2, 2)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 from aiohttp import web
 from kubernetes.aio.client import ApiException
@@ -11,22 +9,9 @@ from kubernetes.aio.client import ApiException
 from dragonfly_task_operator.kube.client import Client
 from dragonfly_task_operator.kube.connection import USER_AGENT
 from tests.apiserver_proxy import status
-from tests.clients import client_to
 from tests.registry.scripted import ScriptedRegistry
 
 PODS = {"kind": "PodList", "apiVersion": "v1", "metadata": {"resourceVersion": "7"}, "items": [{"odd": None}]}
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[ScriptedRegistry]:
-    async with ScriptedRegistry() as running:
-        yield running
-
-
-@pytest.fixture
-async def client(server: ScriptedRegistry) -> AsyncIterator[Client]:
-    async with client_to(server.origin) as connected:
-        yield connected
 
 
 async def test_names_and_query_are_quoted_and_json_is_asked_for(server: ScriptedRegistry, client: Client) -> None:

@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator
 
 import pytest
 from aiohttp import web
 
 from dragonfly_task_operator.errors import ImageUnresolvable, SecretNotFound
+from dragonfly_task_operator.kube.client import Client
 from dragonfly_task_operator.kube.secrets import NamespacedSecrets
 from tests.apiserver_proxy import HTML, status
-from tests.clients import client_to
 from tests.registry.scripted import ScriptedRegistry
 
 SERVICE_ACCOUNT = "system:serviceaccount:dragonfly:operator"
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[ScriptedRegistry]:
-    async with ScriptedRegistry() as running:
-        yield running
-
-
-@pytest.fixture
-async def secrets(server: ScriptedRegistry) -> AsyncIterator[NamespacedSecrets]:
-    async with client_to(server.origin) as client:
-        yield NamespacedSecrets(client)
+def secrets(client: Client) -> NamespacedSecrets:
+    return NamespacedSecrets(client)
 
 
 SECRET = {

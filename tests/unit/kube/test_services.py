@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from aiohttp import web
 
 from dragonfly_task_operator.errors import LookupFailed
+from dragonfly_task_operator.kube.client import Client
 from dragonfly_task_operator.kube.services import EndpointSlices
 from dragonfly_task_operator.settings import ServiceRef
 from tests.apiserver_proxy import status
-from tests.clients import client_to
 from tests.registry.scripted import ScriptedRegistry
 
 GRPC = {"name": "grpc", "port": 8002, "protocol": "TCP"}
@@ -21,15 +21,8 @@ Answers = Callable[..., list[web.Request]]
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[ScriptedRegistry]:
-    async with ScriptedRegistry() as running:
-        yield running
-
-
-@pytest.fixture
-async def slices(server: ScriptedRegistry) -> AsyncIterator[EndpointSlices]:
-    async with client_to(server.origin) as client:
-        yield EndpointSlices(client)
+def slices(client: Client) -> EndpointSlices:
+    return EndpointSlices(client)
 
 
 @pytest.fixture
