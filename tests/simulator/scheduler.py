@@ -32,16 +32,22 @@ _DFDAEMON_TIMEOUT_SECONDS = 10.0  # how long a dfdaemon waits for a scheduler
 
 @dataclass(slots=True)
 class KnownTask:
-    """A task as this scheduler heard of it. It outlives the peers that had it."""
+    """A task as this scheduler heard of it. It outlives the peers that had it, and so does its state."""
 
     task: LocalTask
     heard_at: Timestamp
-    hosts: dict[str, State] = field(default_factory=dict)
+    hosts: set[str] = field(default_factory=set)
+    state: str = "Running"
+
+    def is_on(self, host_id: str, state: State) -> None:
+        """Hear that a host has some or all of it. Once one had it all, it has succeeded, whoever deletes it."""
+        self.hosts.add(host_id)
+        if state is State.CACHED:
+            self.state = "Succeeded"
 
     def to_bytes(self) -> bytes:
-        """Give `common.v2.Task`, as StatTask answers it."""
+        """Give `common.v2.Task`, as StatTask answers it. Schedulers leave `has_available_peer` unset."""
         task = self.task
-        available = State.CACHED in self.hosts.values()
         return common_pb2.Task(
             id=task.task_id,
             type=common_pb2.STANDARD,
@@ -52,9 +58,8 @@ class KnownTask:
             content_length=task.content_length,
             piece_count=-(-task.content_length // task.piece_length),
             size_scope=common_pb2.NORMAL,
-            state="Succeeded" if available else "Running",
+            state=self.state,
             peer_count=len(self.hosts),
-            has_available_peer=available,
             created_at=self.heard_at,
             updated_at=self.heard_at,
         ).SerializeToString()
@@ -83,14 +88,14 @@ class Scheduler(Endpoint):
             return
         heard = Timestamp()
         heard.GetCurrentTime()
-        self.tasks.setdefault(task.task_id, KnownTask(task, heard)).hosts[host_id] = task.state
+        self.tasks.setdefault(task.task_id, KnownTask(task, heard)).is_on(host_id, task.state)
 
     def forgets_hosts(self, host_ids: Iterable[str] | None = None) -> None:
         """List these hosts, or any, no more, until they announce themselves again."""
         for host_id in list(self.hosts if host_ids is None else host_ids):
             self.hosts.pop(host_id, None)
             for known in self.tasks.values():
-                known.hosts.pop(host_id, None)
+                known.hosts.discard(host_id)
         self._listed.clear()
 
     async def restarts(self) -> None:
@@ -162,7 +167,7 @@ class Scheduler(Endpoint):
         if request.host_id not in self.hosts:
             raise StatusError(grpc.StatusCode.NOT_FOUND, f"host {request.host_id} not found")
         if known := self.tasks.get(request.task_id):
-            known.hosts.pop(request.host_id, None)
+            known.hosts.discard(request.host_id)
         return EMPTY
 
 

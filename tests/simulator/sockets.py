@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import os
-import random
 import socket
 import stat
 import struct
@@ -23,23 +22,9 @@ Address = tuple[str, int]
 Closing = Callable[[], None]
 
 _NOT_HTTP2 = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 12\r\nContent-Type: text/plain\r\n\r\nBad Request\n"
-_LISTENING_RANGE = range(10_000, 30_000)  # below the ports that Linux gives to clients
 _TCP = (socket.AF_INET, socket.AF_INET6)
 _ESTABLISHED = "01"
 _TCP_TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
-
-
-def free_port(*, but_not: int | None = None) -> int:
-    """Find a port that nobody listens on at any address of this machine. Raises OSError when there is none."""
-    for port in random.sample(_LISTENING_RANGE, k=200):
-        with socket.socket(socket.AF_INET) as probe:
-            try:
-                probe.bind(("0.0.0.0", port))  # the wildcard meets every address in use; never listens
-            except OSError:
-                continue
-        if port != but_not:
-            return port
-    raise OSError(f"no free port found between {_LISTENING_RANGE.start} and {_LISTENING_RANGE.stop}")
 
 
 def blackhole(address: Address) -> Closing:

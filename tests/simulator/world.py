@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
+from hack.controlplane.ports import free_port
 from tests.simulator import hosts, sockets
 from tests.simulator.conditions import DFDAEMON_REQUESTS_PER_SECOND, Conditions
 from tests.simulator.endpoint import Endpoint
@@ -249,8 +250,8 @@ class SimulatedCluster:
 
     async def _start(self) -> None:
         schedulers, peers, seeds, ipv6 = self._numbers
-        scheduler_port = self._ports[0] or sockets.free_port()
-        self._port_of_peers = port = self._ports[1] or sockets.free_port(but_not=scheduler_port)
+        scheduler_port = self._ports[0] or free_port()
+        self._port_of_peers = port = self._ports[1] or free_port()
         addresses = [_ip(_SCHEDULER_NETWORK, index) for index in range(schedulers)] + self._schedulers_at
         self.schedulers = tuple(Scheduler(address=(ip, scheduler_port), conditions=self.conditions) for ip in addresses)
         self._ring = SchedulerRing(self.schedulers)

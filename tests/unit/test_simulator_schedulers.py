@@ -80,7 +80,17 @@ async def test_task_outlives_its_peers_on_the_scheduler(world: SimulatedCluster)
 
     task = await wire.stat_task(world.scheduler_of(TASK).target, TASK)
 
-    assert (task.peer_count, task.has_available_peer) == (0, False)
+    assert (task.peer_count, task.state) == (0, "Succeeded")
+
+
+async def test_task_that_nobody_has_whole_yet_is_running(world: SimulatedCluster) -> None:
+    world.peer("n0").downloads(TASK)
+    running = await wire.stat_task(world.scheduler_of(TASK).target, TASK)
+    world.peer("n0").finishes(TASK)
+
+    succeeded = await wire.stat_task(world.scheduler_of(TASK).target, TASK)
+
+    assert (running.state, succeeded.state) == ("Running", "Succeeded")
 
 
 async def test_host_that_announces_itself_over_the_wire_is_listed(world: SimulatedCluster) -> None:
