@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import math
 import ssl
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,27 +18,12 @@ from aiohttp import web
 
 from tests.apiserver_proxy.answers import json_of, status
 from tests.apiserver_proxy.rules import Answer, Cut, Delay, Freeze, Rules
+from tests.apiserver_proxy.upstream import Upstream
 from tests.apiserver_proxy.watches import Watches
 from tests.simulator.tls.authority import Pair
 
 _HOP_BY_HOP = {"host", "connection", "keep-alive", "transfer-encoding", "content-length", "accept-encoding", "upgrade"}
-_LINE = 4 << 20
 _JSON = {"Content-Type": "application/json"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Upstream:
-    """The API server, as a kubeconfig names it."""
-
-    url: str
-    ca: bytes
-    token: str
-
-    @classmethod
-    def of(cls, kubeconfig: Path) -> _Upstream:
-        content = yaml.safe_load(kubeconfig.read_text())
-        cluster, user = content["clusters"][0]["cluster"], content["users"][0]["user"]
-        return cls(cluster["server"], base64.b64decode(cluster["certificate-authority-data"]), user["token"])
 
 
 class ApiServerProxy:
@@ -61,7 +44,7 @@ class ApiServerProxy:
     def __init__(self, upstream: Path, *, certificate: Pair | None = None, folder: Path | None = None) -> None:
         self.url = ""
         self.watches = Watches()
-        self._upstream = _Upstream.of(upstream)
+        self._upstream = Upstream.of(upstream)
         self._rules = Rules()
         self._tokens: frozenset[str] | None = None
         self._frozen: set[asyncio.BaseTransport] = set()
@@ -133,12 +116,7 @@ class ApiServerProxy:
 
     def closes_connections(self) -> None:
         """Close every open connection."""
-
-        def close() -> None:
-            for transport in self._transports():
-                transport.abort()
-
-        self._call(close)
+        self._call(self._abort)
 
     # What is done to watches
 
@@ -197,7 +175,6 @@ class ApiServerProxy:
         try:
             yield self
         finally:
-            self.closes_connections()
             self._call(self._stopping.set)
             thread.join()
 
@@ -227,21 +204,23 @@ class ApiServerProxy:
         assert server is not None
         return [each.transport for each in server.connections if isinstance(each.transport, asyncio.Transport)]
 
+    def _abort(self) -> None:
+        for transport in self._transports():
+            transport.abort()
+
+    async def _abort_last(self, _app: web.Application) -> None:
+        """When nobody is let in any more: operators come back at once, and a TLS farewell would outlive the loop."""
+        self._abort()
+
     async def _serve(self, ready: threading.Event) -> None:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
         app = web.Application(client_max_size=16 << 20)
         app.router.add_route("*", "/{path:.*}", self._handle)
+        app.on_shutdown.append(self._abort_last)
         self._runner = web.AppRunner(
             app, access_log=None, shutdown_timeout=0.5, handler_cancellation=True, keepalive_timeout=3600
         )
-        context = ssl.create_default_context(cadata=self._upstream.ca.decode())
-        connector = aiohttp.TCPConnector(limit=0, ssl=context)
-        async with aiohttp.ClientSession(
-            connector=connector,
-            skip_auto_headers=["Content-Type"],
-            timeout=aiohttp.ClientTimeout(total=None),
-            read_bufsize=_LINE,
-        ) as self._session:
+        async with self._upstream.session() as self._session:
             await self._runner.setup()
             await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self._tls).start()
             scheme = "http" if self._tls is None else "https"

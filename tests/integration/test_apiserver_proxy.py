@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import http.client
 import json
 import ssl
 import urllib.error
 import urllib.request
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -123,6 +125,23 @@ def test_watch_tells_what_is_inserted_and_ends(proxy: ApiServerProxy) -> None:
     assert lines[0] == b"garbage"
     assert json.loads(lines[1])["object"]["message"] == "etcdserver: no leader"
     wait_for(lambda: proxy.open_watches() == 0, "its end")
+
+
+def test_proxy_leaves_no_connection_though_the_api_server_answers_nothing(control_plane: ControlPlane) -> None:
+    """Those that it leaves are found in the garbage, whatever test runs by then."""
+    try:
+        with ApiServerProxy(control_plane.admin_kubeconfig).running() as proxy:
+            assert ask(proxy)[0] == 200
+            control_plane.pause_apiserver()
+            with pytest.raises(TimeoutError):
+                ask(proxy)
+    finally:
+        control_plane.resume_apiserver()
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        gc.collect()
+
+    assert [str(each.message) for each in found] == []
 
 
 def test_certificate_is_replaced(control_plane: ControlPlane, tmp_path: Path) -> None:
