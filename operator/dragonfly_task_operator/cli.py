@@ -98,10 +98,13 @@ def run(config: Path | None, **flags: Any) -> None:
     It watches TaskSearches and TaskDeletions, does for each what it asks for, and writes what came of it into its
     status, until it is told to stop.
     """
-    from dragonfly_task_operator import app, arenas, settings  # noqa: PLC0415 - these take long to import
-    from dragonfly_task_operator.observability import logs  # noqa: PLC0415
+    from dragonfly_task_operator import arenas, imports  # noqa: PLC0415
 
     arenas.bound()
+    imports.only_what_is_asked_for()
+    from dragonfly_task_operator import app, settings  # noqa: PLC0415 - these take long to import
+    from dragonfly_task_operator.observability import logs  # noqa: PLC0415
+
     try:
         loaded = settings.load(_given(flags), config=config)
     except SettingsError as error:
