@@ -69,9 +69,11 @@ class Entry:
         """Take note of an object as it is now. Returns whether that was news."""
         if snapshot.age <= self.latest:
             return False
-        self.latest, self.snapshot = snapshot.age, snapshot
         if self.running is not None:
             self.running.see(snapshot)
+            if self.running.snapshot.age == snapshot.age:
+                snapshot = self.running.snapshot  # what its own write gave: thousands in line need not be there twice
+        self.latest, self.snapshot = snapshot.age, snapshot
         return True
 
 
@@ -127,15 +129,18 @@ class Actor:
             Superseded: it has changed meanwhile.
             ObjectGone, ApiUnavailable, TooLarge: nothing more can be said on it, for ever or just now.
         """
-        snapshot = entry.snapshot
         try:
-            return await self._act(entry, snapshot)
+            step = await self._act(entry, entry.snapshot)
+            if isinstance(step, Running):
+                # From here, where nothing else keeps the object as it was when the run began.
+                await self._run(entry, step)
         except (OperatorError, Superseded):
             raise
         except Exception:  # the outermost frame of a worker: nothing can be let through, nobody would see it
-            log.exception("worker.broken", extra=fields(object=snapshot.ref, uid=snapshot.ref.uid))
+            log.exception("worker.broken", extra=fields(object=entry.ref, uid=entry.ref.uid))
             await self._give_up(entry, entry.snapshot)
             return None
+        return self._means.clock.now() if isinstance(step, Running) else step
 
     async def _give_up(self, entry: Entry, snapshot: Snapshot) -> None:
         """Say on the object that the operator is at fault, so that nobody waits for it; not where its run has ended."""
@@ -159,7 +164,8 @@ class Actor:
         else:
             self._untold.pop(snapshot.ref.uid, None)
 
-    async def _act(self, entry: Entry, snapshot: Snapshot) -> datetime | None:
+    async def _act(self, entry: Entry, snapshot: Snapshot) -> Running | datetime | None:
+        """Do it, but for running: gives the run that is to be."""
         clock = self._means.clock
         record = snapshot.record()
         try:
@@ -198,7 +204,7 @@ class Actor:
             case Rest(until):
                 return until
 
-    async def _begin(self, entry: Entry, snapshot: Snapshot, begin: Begin, spec: Spec) -> datetime | None:
+    async def _begin(self, entry: Entry, snapshot: Snapshot, begin: Begin, spec: Spec) -> Running | datetime | None:
         if not has_room(snapshot.body, kept(snapshot.record())):
             await self._withhold(entry, snapshot, UnreadableSpec(NO_ROOM, reason=Reason.INVALID_SPEC, known=spec))
             return None
@@ -209,20 +215,18 @@ class Actor:
         if lost is not None and not snapshot.record().is_finished:
             log.warning("run.restored", extra=fields(object=snapshot.ref, uid=snapshot.ref.uid, run=begin.key))
             await self._write(entry, snapshot, lambda _: lost)
-        else:
-            running = Running(
-                snapshot,
-                entry.changed,
-                begin,
-                spec,
-                self._means,
-                self._objects,
-                self._heralds,
-                self._cadence,
-                self._press,
-            )
-            await self._run(entry, running)
-        return self._means.clock.now()
+            return self._means.clock.now()
+        return Running(
+            snapshot,
+            entry.changed,
+            begin,
+            spec,
+            self._means,
+            self._objects,
+            self._heralds,
+            self._cadence,
+            self._press,
+        )
 
     async def _withhold(self, entry: Entry, snapshot: Snapshot, error: UnreadableSpec) -> None:
         """Begin nothing for an object whose spec can't be dealt with, and say so where nothing is lost by that."""

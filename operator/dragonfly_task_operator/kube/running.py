@@ -6,7 +6,6 @@ Statuses come at the pace of `cadence.py` and only when they say something new, 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -138,7 +137,7 @@ class Running:
         """Write progress until the engine comes to a verdict."""
         loop = asyncio.get_running_loop()
         due = loop.time() + self.cadence.first()
-        written: tuple[Status, Verdict] | None = None
+        written: int | None = None
         while True:
             changed = loop.create_task(self.changed.wait())
             try:
@@ -153,13 +152,27 @@ class Running:
                 self.changed.clear()
                 await self._heed_edit(run, engine)
                 continue
-            state = run.snapshot()
-            if state != written:
-                # A write that fails is made good by the next one.
-                with contextlib.suppress(ApiUnavailable):
-                    await self._write(state[0], state[1])
-                    written = state
+            written = await self._write_news(run, written)
             due = loop.time() + self.cadence.next()
+
+    async def _write_news(self, run: Run, written: int | None) -> int | None:
+        """Write progress where there is any. A write that fails is made good by the next one.
+
+        Args:
+            run: what it is about.
+            written: stands for what was written last: thousands of runs in line need not keep it whole.
+
+        Returns:
+            the same for what is written now.
+        """
+        results, progress = run.snapshot()
+        state = hash((results.model_dump_json(), progress))
+        if state != written:
+            try:
+                await self._write(results, progress)
+            except ApiUnavailable:
+                return written
+        return state
 
     def _verdict(self, engine: asyncio.Task[Verdict]) -> Verdict:
         error = engine.exception()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import gc
+import weakref
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -185,6 +187,29 @@ async def test_doubled_and_stale_events_run_nothing_again(reconciler: Reconciler
 
     await asyncio.sleep(10)
     assert asked(world) == 1
+
+
+class Traced(dict[str, Any]):
+    """An object's body, of which it can be told whether anybody keeps it."""
+
+
+async def test_object_whose_run_goes_is_kept_once(reconciler: Reconciler, world: World, api: ApiServer) -> None:
+    """As its last write gave it: neither as the run found it, nor as the watch shows it. Thousands may be in line."""
+    found = Traced(api.put())
+    reconciler.observe(TASK_SEARCH, found)
+    await asyncio.sleep(1.5)
+    assert api.status().reason == "Running", "no progress has been written"
+    shown = Traced(copy.deepcopy(api.bodies["one"]))
+    reconciler.observe(TASK_SEARCH, shown)
+    await asyncio.sleep(0.1)
+    kept = [weakref.ref(found), weakref.ref(shown)]
+
+    del found, shown
+    gc.collect()
+
+    assert [each() for each in kept] == [None, None]
+    await asyncio.sleep(10)
+    assert (api.status().is_finished, asked(world)) == (True, 1)
 
 
 async def test_edit_that_the_watch_is_late_to_tell_of_is_obeyed_when_a_write_meets_it(
