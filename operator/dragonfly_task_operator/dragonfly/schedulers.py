@@ -103,6 +103,8 @@ class GrpcSchedulers:
         self._sessions = Sessions(pool, timeout=timeout)
         self._listing = Shared(self._list_all)
         self._reading = asyncio.Lock()
+        self._announced: dict[str, dict[HostID, Host]] = {}
+        """By cluster, and id: hosts as they were listed last."""
 
     async def hosts(self) -> HostListing:
         """List every peer of every cluster: those that schedulers list now or listed lately, and pods.
@@ -160,8 +162,7 @@ class GrpcSchedulers:
         listing.silent.extend(silent)
         tls = self._tls.get(cluster.name)
         endpoints = [Endpoint(address.ip, address.port, tls, address.name) for address in addresses]
-        seen: dict[Host, Host] = {}
-        answers = await asyncio.gather(*(self._list_one(endpoint, cluster.name, seen) for endpoint in endpoints))
+        answers = await asyncio.gather(*(self._list_one(endpoint, cluster.name) for endpoint in endpoints))
         for address, endpoint, answer in zip(addresses, endpoints, answers, strict=True):
             if isinstance(answer, RpcError):
                 listing.silent.append(f"{address}: {_words(answer)}")
@@ -169,6 +170,7 @@ class GrpcSchedulers:
                 listing.answered.append(endpoint)
                 session, hosts = answer
                 listing.sessions[session] = hosts
+        self._announced[cluster.name] = {host.id: host for hosts in listing.sessions.values() for host in hosts}
 
     async def _look_for_pods(self, cluster: ClusterSettings, listing: _ClusterListing) -> None:
         selector = cluster.peers
@@ -187,25 +189,23 @@ class GrpcSchedulers:
             )
             listing.pod_ips = frozenset(ip for ip, _, _ in pods)
 
-    async def _list_one(
-        self, endpoint: Endpoint, cluster: str, seen: dict[Host, Host]
-    ) -> tuple[Session, list[Host]] | RpcError:
-        """Ask one scheduler. A host that another has listed too is the object in `seen`: each lists all of them."""
+    async def _list_one(self, endpoint: Endpoint, cluster: str) -> tuple[Session, list[Host]] | RpcError:
+        """Ask one scheduler."""
         request = ListHostsRequest().SerializeToString()
         with await self._pool.connection(endpoint) as connection:
             try:
                 unread = await ask(connection, LIST_HOSTS, request, timeout=self._timeout)
                 session = self._sessions.of(connection)  # at once: later it may be another process's
-                return session, await self._read(unread, cluster, seen)
+                return session, await self._read(unread, cluster)
             except RpcError as error:
                 return error
 
-    async def _read(self, unread: Unread, cluster: str, seen: dict[Host, Host]) -> list[Host]:
+    async def _read(self, unread: Unread, cluster: str) -> list[Host]:
         """Read a list, none while another is: as a message, one of 10,000 hosts takes 7 MiB. Raises RpcError."""
         async with self._reading:
             answer = ListHostsResponse()
             unread.read_into(answer)
-            return await _hosts(answer, cluster, seen)
+            return await _hosts(answer, cluster, self._announced.setdefault(cluster, {}))
 
     async def metadata(self, task: TaskID) -> TaskMetadata | None:
         """Ask the schedulers that lately answered, one after another: only one of them knows a task."""
@@ -222,11 +222,15 @@ class GrpcSchedulers:
         return None
 
 
-async def _hosts(answer: ListHostsResponse, cluster: str, seen: dict[Host, Host]) -> list[Host]:
+async def _hosts(answer: ListHostsResponse, cluster: str, before: dict[HostID, Host]) -> list[Host]:
+    """Read hosts. One that is in `before` as it is announced now is that object: each scheduler lists all of them."""
     hosts = []
     for number, announced in enumerate(answer.hosts, start=1):
-        host = _host(announced, cluster)
-        hosts.append(seen.setdefault(host, host))
+        host = before.get(announced.id)
+        if host is None or not _is_still(host, announced):
+            host = _host(announced, cluster)
+            before[host.id] = host
+        hosts.append(host)
         if number % HOSTS_IN_A_TURN == 0:
             await asyncio.sleep(0)  # of 10,000 hosts, all at once would take a tenth of a second
     return hosts
@@ -259,6 +263,19 @@ def _host(host: common_pb2.Host, cluster: str) -> Host:
         scheduler_cluster_id=min(host.scheduler_cluster_id, MAX_INT64),
         cluster=cluster,
         client_version=_version(host.build.git_version),
+    )
+
+
+def _is_still(host: Host, announced: common_pb2.Host) -> bool:
+    """Whether `_host` would make this very host of it. To look is a fifth of the work of making it."""
+    version = announced.build.git_version
+    return (
+        host.ip == announced.ip
+        and host.port == announced.port
+        and host.hostname == announced.hostname
+        and host.type is _HOST_TYPES.get(announced.type, HostType.NORMAL)
+        and host.scheduler_cluster_id == min(announced.scheduler_cluster_id, MAX_INT64)
+        and ((host.client_version or "") == version or host.client_version == _version(version))
     )
 
 

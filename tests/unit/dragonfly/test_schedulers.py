@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import grpc
 import pytest
@@ -11,11 +12,12 @@ import pytest
 from dragonfly_task_operator.dragonfly.channels import ChannelPool
 from dragonfly_task_operator.dragonfly.memory import HostMemory
 from dragonfly_task_operator.dragonfly.schedulers import GrpcSchedulers
-from dragonfly_task_operator.engine.model import HostType
+from dragonfly_task_operator.engine.model import Host, HostType
 from dragonfly_task_operator.errors import NoSchedulerReachable
+from dragonfly_task_operator.protos_gen import common_pb2
 from dragonfly_task_operator.settings import ClusterSettings
 from tests.simulator import Link, SimulatedCluster
-from tests.simulator.hosts import CLIENT_VERSION
+from tests.simulator.hosts import CLIENT_VERSION, AnnouncedHost
 from tests.unit.clocks import SteppingClock
 
 TASK = "a1" * 32
@@ -168,6 +170,73 @@ async def test_peer_that_was_updated_in_place_is_known_by_its_new_version(world:
         hosts = (await schedulers.hosts()).hosts
 
     assert [host.client_version for host in hosts if host.hostname == "n0"] == ["1.6.0"]
+
+
+def hears(world: SimulatedCluster, **announced: Any) -> None:
+    """Have every scheduler hear of a host, which announces what is given and else what it always does."""
+    usual: dict[str, Any] = {
+        "id": "10.9.9.9-x",
+        "hostname": "x",
+        "ip": "10.9.9.9",
+        "port": 4000,
+        "scheduler_cluster_id": 1,
+    }
+    version = announced.pop("version", "1.5.10")
+    host = common_pb2.Host(**(usual | announced), build=common_pb2.Build(git_version=version))
+    for scheduler in world.schedulers:
+        scheduler.hears_of_host(AnnouncedHost.of(host))
+
+
+async def heard_of(schedulers: GrpcSchedulers) -> Host:
+    (host,) = [host for host in (await schedulers.hosts()).hosts if host.id == "10.9.9.9-x"]
+    return host
+
+
+@pytest.mark.parametrize(
+    ("announced", "attribute", "known"),
+    [
+        ({"hostname": "y"}, "hostname", "y"),
+        ({"ip": "10.9.9.8"}, "ip", "10.9.9.8"),
+        ({"port": 4001}, "port", 4001),
+        ({"type": 1}, "type", HostType.SUPER),
+        ({"scheduler_cluster_id": 2}, "scheduler_cluster_id", 2),
+        ({"scheduler_cluster_id": 2**64 - 1}, "scheduler_cluster_id", 2**63 - 1),
+        ({"version": "1.6.0"}, "client_version", "1.6.0"),
+        ({"version": ""}, "client_version", None),
+        ({"version": "none"}, "client_version", None),
+    ],
+)
+async def test_host_that_announces_something_else_is_known_by_that(
+    world: SimulatedCluster, announced: dict[str, Any], attribute: str, known: object
+) -> None:
+    hears(world)
+    async with schedulers_of(world) as schedulers:
+        before = await heard_of(schedulers)
+        hears(world, **announced)
+        after = await heard_of(schedulers)
+        again = await heard_of(schedulers)
+
+    assert getattr(before, attribute) != known
+    assert (getattr(after, attribute), again) == (known, after)
+
+
+async def test_host_that_announces_nothing_new_is_the_same_object(world: SimulatedCluster) -> None:
+    async with schedulers_of(world) as schedulers:
+        before = (await schedulers.hosts()).hosts
+        after = (await schedulers.hosts()).hosts
+
+    assert sorted(map(id, before)) == sorted(map(id, after))
+
+
+async def test_id_at_two_addresses_stays_two_peers_however_often_it_is_listed(world: SimulatedCluster) -> None:
+    hears(world)
+    other = common_pb2.Host(id="10.9.9.9-x", hostname="x", ip="10.9.9.7", port=4000, scheduler_cluster_id=1)
+    world.scheduler(1).hears_of_host(AnnouncedHost.of(other))
+
+    async with schedulers_of(world) as schedulers:
+        listed = [{host.ip for host in (await schedulers.hosts()).hosts} for _ in range(3)]
+
+    assert all({"10.9.9.9", "10.9.9.7"} <= ips for ips in listed)
 
 
 async def test_scheduler_that_is_too_old_is_told_the_version_it_needs(world: SimulatedCluster) -> None:
