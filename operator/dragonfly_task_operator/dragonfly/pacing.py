@@ -14,6 +14,9 @@ DEFAULT_REQUESTS_PER_SECOND = 100
 MAX_BURST = 50
 """Requests that a dfdaemon lets wait for their turn, those of other peers among them (its sources)."""
 
+TOGETHER = 3
+"""Requests that go together once a burst is over: each by itself is a send and a wake-up, for each part of an image."""
+
 _BURST_SHARE = 10
 _FIRST_PRUNING = 1024
 
@@ -21,15 +24,17 @@ _FIRST_PRUNING = 1024
 class Pace:
     """When the next request to one peer may go: at most so many in any second, a tenth of them at once.
 
-    The generic cell rate algorithm: what is left of a second's requests after a burst goes at even distances.
-    A larger burst would leave less for a peer that is asked all the time.
+    The generic cell rate algorithm: what is left of a second's requests after a burst goes at even distances, a few
+    together: who has to wait waits for those that come next, too. So a second may have as many more as have waited, and
+    they are taken off the rate. A larger burst would leave less for a peer that is asked all the time.
     """
 
-    __slots__ = ("_burst", "_due", "_interval")
+    __slots__ = ("_burst", "_due", "_interval", "_more")
 
     def __init__(self, per_second: int) -> None:
         self._burst = max(1, min(MAX_BURST, per_second // _BURST_SHARE))
-        self._interval = 1 / (per_second - self._burst + 1)
+        self._more = min(TOGETHER, self._burst) - 1
+        self._interval = 1 / (per_second - self._burst - self._more + 1)
         self._due = 0.0
 
     async def turn(self) -> None:
@@ -38,7 +43,7 @@ class Pace:
         self._due = max(self._due, now) + self._interval
         early = self._due - now - self._burst * self._interval
         if early > 0:
-            await asyncio.sleep(early)
+            await asyncio.sleep(early + self._more * self._interval)
 
     def rests(self, now: float) -> bool:
         """Whether nothing is left of it but what a new one has."""

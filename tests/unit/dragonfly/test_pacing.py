@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import random
 
 import pytest
 
 from dragonfly_task_operator.dragonfly import pacing
 from dragonfly_task_operator.dragonfly.channels import ChannelPool
 from dragonfly_task_operator.dragonfly.memory import HostMemory
-from dragonfly_task_operator.dragonfly.pacing import DEFAULT_REQUESTS_PER_SECOND, MAX_BURST, Pace, Paces
+from dragonfly_task_operator.dragonfly.pacing import DEFAULT_REQUESTS_PER_SECOND, MAX_BURST, TOGETHER, Pace, Paces
 from dragonfly_task_operator.dragonfly.peers import GrpcPeers
 from dragonfly_task_operator.engine.clearing import look
 from dragonfly_task_operator.engine.model import Host, HostType
@@ -42,6 +43,33 @@ async def test_no_second_has_more_requests_than_were_agreed(rate: int) -> None:
     apart = [later - earlier for earlier, later in zip(times, times[rate:], strict=False)]
 
     assert min(apart) >= 1 - MORE_THAN_FLOATS_ROUND
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("askers", [2, 7])
+async def test_no_second_has_more_however_many_ask_and_however_they_come(rate: int, askers: int) -> None:
+    pace, times = Pace(rate), list[float]()
+    chance = random.Random(rate * askers)
+
+    async def ask() -> None:
+        for _ in range(2 * rate):
+            if chance.random() < 0.1:
+                await asyncio.sleep(chance.random() * 10 / rate)
+            await pace.turn()
+            times.append(asyncio.get_running_loop().time())
+
+    await asyncio.gather(*(ask() for _ in range(askers)))
+
+    apart = [later - earlier for earlier, later in zip(times, times[rate:], strict=False)]
+    assert min(apart) >= 1 - MORE_THAN_FLOATS_ROUND
+
+
+@pytest.mark.looptime
+async def test_after_the_burst_a_few_go_together() -> None:
+    times = await times_of(Pace(100), 43)
+
+    assert len(set(times)) == 1 + (43 - 10) // TOGETHER
 
 
 @pytest.mark.looptime
