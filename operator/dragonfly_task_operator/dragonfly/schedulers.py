@@ -267,7 +267,7 @@ def _host(host: common_pb2.Host, cluster: str) -> Host:
 
 
 def _is_still(host: Host, announced: common_pb2.Host) -> bool:
-    """Whether `_host` would make this very host of it. To look is a fifth of the work of making it."""
+    """Whether `_host` would make this very host of it. To look is a third of the work of making it."""
     version = announced.build.git_version
     return (
         host.ip == announced.ip

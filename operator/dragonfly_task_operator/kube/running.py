@@ -166,7 +166,7 @@ class Running:
             the same for what is written now.
         """
         results, progress = run.snapshot()
-        state = hash((results.model_dump_json(), progress))
+        state = hash((repr(results.model_dump()), progress))  # as JSON, not every text could be told
         if state != written:
             try:
                 await self._write(results, progress)
