@@ -26,6 +26,8 @@ _VARYING = (
     # How far a command is that takes longer than usual, on stderr: on a machine that is busy with other things, too.
     (re.compile(r"^(?:\d+s  [A-Z][a-z]+\b|nothing has picked it up within ).*\n", re.MULTILINE), ""),
     (re.compile(r"^Task(Search|Deletion) \S+: .* \(\d+ s\)\n", re.MULTILINE), ""),
+    # kubectl has seen what it waits for and ends its watch, and at times tells of that in its library's words.
+    (re.compile(r"^I\d{4} \S+ +\d+ reflector\.go:.* watch ended with error.*context canceled.*\n", re.MULTILINE), ""),
     (re.compile(r"\b\d+(m\d+)?s\b|\b\d+\.\d s\b"), "<age>"),
     (re.compile(r"(?<=\d):\d{4,5}\b"), ":<port>"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "<time>"),
