@@ -133,14 +133,14 @@ class Actor:
             step = await self._act(entry, entry.snapshot)
             if isinstance(step, Running):
                 # From here, where nothing else keeps the object as it was when the run began.
-                await self._run(entry, step)
+                step = await self._run(entry, step)
         except (OperatorError, Superseded):
             raise
         except Exception:  # the outermost frame of a worker: nothing can be let through, nobody would see it
             log.exception("worker.broken", extra=fields(object=entry.ref, uid=entry.ref.uid))
             await self._give_up(entry, entry.snapshot)
             return None
-        return self._means.clock.now() if isinstance(step, Running) else step
+        return step
 
     async def _give_up(self, entry: Entry, snapshot: Snapshot) -> None:
         """Say on the object that the operator is at fault, so that nobody waits for it; not where its run has ended."""
@@ -248,7 +248,8 @@ class Actor:
             ),
         )
 
-    async def _run(self, entry: Entry, running: Running) -> None:
+    async def _run(self, entry: Entry, running: Running) -> datetime:
+        """Do a run. Returns when to look again: at once."""
         entry.running = running
         try:
             with self._metrics.objects_going.track_inprogress():
@@ -262,6 +263,7 @@ class Actor:
         finally:
             entry.running = None
             entry.see(running.snapshot)
+        return self._means.clock.now()
 
     async def _write(self, entry: Entry, snapshot: Snapshot, render: Callable[[Snapshot], RawStatus]) -> None:
         """Write a status that was decided on for exactly this snapshot. Raises Superseded when there is a newer one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import fields
 from typing import Any
 
 import grpc
@@ -192,20 +193,20 @@ async def heard_of(schedulers: GrpcSchedulers) -> Host:
     return host
 
 
-@pytest.mark.parametrize(
-    ("announced", "attribute", "known"),
-    [
-        ({"hostname": "y"}, "hostname", "y"),
-        ({"ip": "10.9.9.8"}, "ip", "10.9.9.8"),
-        ({"port": 4001}, "port", 4001),
-        ({"type": 1}, "type", HostType.SUPER),
-        ({"scheduler_cluster_id": 2}, "scheduler_cluster_id", 2),
-        ({"scheduler_cluster_id": 2**64 - 1}, "scheduler_cluster_id", 2**63 - 1),
-        ({"version": "1.6.0"}, "client_version", "1.6.0"),
-        ({"version": ""}, "client_version", None),
-        ({"version": "none"}, "client_version", None),
-    ],
-)
+ANNOUNCED_ANEW: list[tuple[dict[str, Any], str, object]] = [
+    ({"hostname": "y"}, "hostname", "y"),
+    ({"ip": "10.9.9.8"}, "ip", "10.9.9.8"),
+    ({"port": 4001}, "port", 4001),
+    ({"type": 1}, "type", HostType.SUPER),
+    ({"scheduler_cluster_id": 2}, "scheduler_cluster_id", 2),
+    ({"scheduler_cluster_id": 2**64 - 1}, "scheduler_cluster_id", 2**63 - 1),
+    ({"version": "1.6.0"}, "client_version", "1.6.0"),
+    ({"version": ""}, "client_version", None),
+    ({"version": "none"}, "client_version", None),
+]
+
+
+@pytest.mark.parametrize(("announced", "attribute", "known"), ANNOUNCED_ANEW)
 async def test_host_that_announces_something_else_is_known_by_that(
     world: SimulatedCluster, announced: dict[str, Any], attribute: str, known: object
 ) -> None:
@@ -218,6 +219,13 @@ async def test_host_that_announces_something_else_is_known_by_that(
 
     assert getattr(before, attribute) != known
     assert (getattr(after, attribute), again) == (known, after)
+
+
+def test_all_that_is_known_of_a_host_is_announced_anew_above() -> None:
+    """An attribute that nobody compares would stay what it was."""
+    anew = {attribute for _, attribute, _ in ANNOUNCED_ANEW}
+
+    assert anew | {"id", "cluster"} == {field.name for field in fields(Host)}
 
 
 async def test_host_that_announces_nothing_new_is_the_same_object(world: SimulatedCluster) -> None:
