@@ -13,7 +13,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,16 +75,23 @@ class Plugin:
 
     @contextmanager
     def at_terminal(self, *words: str, **environment: str) -> Iterator[Terminal]:
-        """Start it at a terminal of 80 columns."""
-        pid, descriptor = pty.fork()
-        if pid == 0:
-            os.execve(PROGRAM, [str(PROGRAM), *words], self.environment | environment)
-        fcntl.ioctl(descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
-        terminal = Terminal(pid, descriptor)
-        try:
+        """Start it at a terminal."""
+        with at_terminal(PROGRAM, *words, environment=self.environment | environment) as terminal:
             yield terminal
-        finally:
-            terminal.close()
+
+
+@contextmanager
+def at_terminal(program: str | Path, *words: str, environment: Mapping[str, str]) -> Iterator[Terminal]:
+    """Start a program at a terminal of 80 columns."""
+    pid, descriptor = pty.fork()
+    if pid == 0:
+        os.execve(program, [str(program), *words], environment)
+    fcntl.ioctl(descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+    terminal = Terminal(pid, descriptor)
+    try:
+        yield terminal
+    finally:
+        terminal.close()
 
 
 @dataclass(slots=True)
@@ -108,10 +115,10 @@ class Terminal:
         """All that was written, without colours and without moving the cursor."""
         return _ESCAPES.sub("", self.raw).replace("\r\n", "\n")
 
-    def until(self, words: str) -> None:
-        """Wait until something is written. Raises AssertionError."""
+    def until(self, words: str, times: int = 1) -> None:
+        """Wait until something is written so many times. Raises AssertionError."""
         give_up = time.monotonic() + SECONDS
-        while words not in self.text:
+        while self.text.count(words) < times:
             assert self._read(give_up), f"not written: {words!r} in {self.text[-500:]!r}"
 
     def types(self, line: str) -> None:
@@ -129,12 +136,19 @@ class Terminal:
             pass
         return self._wait(give_up)
 
+    def hangs_up(self) -> int:
+        """Take the terminal away, and give the exit code. Raises AssertionError."""
+        os.close(self.descriptor)
+        self.descriptor = -1
+        return self._wait(time.monotonic() + SECONDS)
+
     def close(self) -> None:
         """Kill it if it has not ended."""
         if self.code is None:
             os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
-        os.close(self.descriptor)
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
 
     def _wait(self, give_up: float) -> int:
         while self.code is None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import signal
+import sys
 
 import click
 
@@ -19,6 +22,9 @@ from dragonfly_task_operator.plugin.words import bytes_of, counted
 _ATTEMPTS = 5
 """At an edit of an object whose status is written at the same time."""
 _TASKS = 10
+_LINE = 1 << 12
+"""The most that a line at a terminal of Linux has, in bytes."""
+_ANSWERS = {"y": True, "yes": True, "n": False, "no": False, "": False}
 
 
 def has_preview(run: Run) -> bool:
@@ -48,23 +54,46 @@ async def is_wanted(session: Session, client: Client, run: Run) -> bool:
     named = ", ".join(holders[: showing.MAX_ROWS]) + (", …" if counts.caching > showing.MAX_ROWS else "")
     screen.prose(f"{bytes_of(run.bytes_cached)} on {counts.caching:,} of {counted(counts.total, 'peer')}: {named}")
     showing.advice(screen, run)
-    if _is_agreed():
+    if await is_agreed():
         return True
     kept = session.command("describe", f"{run.kind.short_name}/{run.name}")
     screen.say(f"nothing was deleted; the dry run is kept: {kept}")
     return False
 
 
-def _is_agreed() -> bool:
-    """Ask. Ctrl-C and Ctrl-D are no: asyncio would take Ctrl-C for itself, and the question would stand."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+async def is_agreed() -> bool:
+    """Ask at the terminal until it is yes or no. Ctrl-C and Ctrl-D are no.
+
+    The answer is waited for in the event loop and not in read(): what Python does about a signal it does between two
+    steps of its own, so a Ctrl-C that came just before read() would be heard after the next line only.
+    """
+    loop, before = asyncio.get_running_loop(), signal.getsignal(signal.SIGINT)
+    lines: asyncio.Queue[str] = asyncio.Queue()
+    loop.add_signal_handler(signal.SIGINT, lines.put_nowait, "")
+    loop.add_reader(sys.stdin.fileno(), lambda: lines.put_nowait(_line()))
     try:
-        return click.confirm("Delete it?", err=True)
-    except click.Abort:
-        click.echo(err=True)
-        return False
+        while True:
+            click.echo("Delete it? [y/N]: ", nl=False, err=True)
+            line = await lines.get()
+            if not line.endswith("\n"):
+                click.echo(err=True)
+                return False
+            answer = line.strip().lower()
+            if answer in _ANSWERS:
+                return _ANSWERS[answer]
+            click.echo("Error: invalid input", err=True)
     finally:
+        loop.remove_reader(sys.stdin.fileno())
+        loop.remove_signal_handler(signal.SIGINT)
         signal.signal(signal.SIGINT, before)
+
+
+def _line() -> str:
+    """Give what was typed: a line, which ends as one but for Ctrl-D; nothing where the terminal is gone."""
+    try:
+        return os.read(sys.stdin.fileno(), _LINE).decode(errors="replace")
+    except OSError:
+        return ""
 
 
 async def go_ahead(client: Client, run: Run) -> Run:
