@@ -43,9 +43,17 @@ NO_REGISTRY = "127.0.0.1:1"
 
 
 def text_of_metrics(operator: Replica) -> str:
-    with urllib.request.urlopen(operator.metrics_url, timeout=10) as answer:
-        text: str = answer.read().decode()
-        return text
+    """Read the metrics of a moment that is not one between two watches: it is to stand for half an hour."""
+    text = ""
+
+    def sees() -> bool:
+        nonlocal text
+        with urllib.request.urlopen(operator.metrics_url, timeout=10) as answer:
+            text = answer.read().decode()
+        return f"\n{P}_blind_scopes 0.0\n" in text
+
+    wait_for(sees, what="all kinds to be watched", seconds=30)
+    return text
 
 
 @pytest.fixture(scope="module")

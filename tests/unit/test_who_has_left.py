@@ -24,7 +24,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 async def leavers(operator: Operator) -> set[str]:
     """List, ask everybody, and give the names of those that have left."""
-    listing = await operator.lists()
+    listing = await operator.lists_again()
     silent = [host for host in listing.hosts if not await answers(operator, host)]
     gone = operator.schedulers.departed(silent)
     return {host.hostname for host in listing.hosts if host.id in gone}
@@ -71,7 +71,7 @@ async def test_scheduler_that_restarted_is_a_witness_of_what_came_later() -> Non
         await operator.lists()
         await world.scheduler().restarts()
         world.announce()
-        await operator.lists()
+        await operator.lists_again()
         await world.peer("n1").leaves()
 
         assert await leavers(operator) == {"n1"}
@@ -102,7 +102,7 @@ async def test_seed_that_moved_while_schedulers_restarted_has_left_its_old_addre
         await world.moves(world.peer("seed0"))
         await world.scheduler().restarts()
         world.announce()
-        listing = await operator.lists()
+        listing = await operator.lists_again()
 
         assert not await answers(operator, old)
         assert operator.schedulers.departed([old]) == {old.id}

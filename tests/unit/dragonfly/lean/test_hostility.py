@@ -75,7 +75,7 @@ async def test_flood_ends_with_its_connection(name: str) -> None:
     octets, first = FLOODS[name]
     async with scripted(flood(octets, first=first)) as server, asking() as peer:
         before = time.process_time()
-        asked = await peer.ask(server.ip, server.port, 2)
+        asked = await peer.ask(server.ip, server.port, 2, timeout=60)
         used = time.process_time() - before
 
         assert set(asked.words) <= {"UNAVAILABLE", "NOT_FOUND", "INTERNAL"}
