@@ -23,6 +23,7 @@ WIDE = "search of 1 task on 10,000 peers"
 IMAGE = "search of an image of 43 ids on 1,000 peers"
 INDEX = "search of an index of 150 ids on 10,000 peers, unpaced"
 VAST = "search of 1 task on 50,000 peers in 5 clusters"
+HANGING = "search of 1 task on 2,000 peers, 5 % of which hang"
 MANY = "1,000 deletions at once, unpaced"
 CROWD = "3,000 searches at once, unpaced"
 RUN_SEARCH, RUN_DELETION = "search on 2,000 peers, found on 500", "deletion on 2,000 peers, found on 500"
@@ -48,6 +49,7 @@ SELECTIONS: Mapping[str, Sequence[tuple[str, str]]] = {
     "time": [
         (SEARCH, _TIME),
         (SEARCH, _CPU),
+        (HANGING, "how much longer than without (rpcTimeout 5 s)"),
         (DELETION, _TIME),
         (DELETION, _CPU),
         (WIDE, _TIME),
