@@ -18,14 +18,14 @@ import asyncio, os, signal, sys
 from dragonfly_task_operator.plugin.previewing import is_agreed
 
 signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+signal.signal(signal.SIGINT, signal.SIG_IGN)
 codes = set()
 for _ in range(int(sys.argv[1])):
     child = os.fork()  # the plugin asks once
     if not child:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         sys.exit(AGREED if asyncio.run(is_agreed()) else REFUSED)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     codes.add(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.exit(codes.pop() if len(codes) == 1 else 1)
 """.replace("AGREED", str(AGREED)).replace("REFUSED", str(REFUSED))
 
